@@ -1,0 +1,46 @@
+# Two commands for a fresh machine with Python 3.11+ and pip: make demo, make test.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CASES  ?= 12
+EXIT   ?=
+
+.PHONY: demo test test-sqlite test-postgresql run lint bench lock
+
+demo: $(VENV)/demo.done ## run the main job on embedded parts, and leave it running
+	@$(BIN)/python manage.py demo --cases $(CASES) $(if $(EXIT),--exit)
+
+test: test-sqlite test-postgresql ## the whole suite, on SQLite and on PostgreSQL
+
+test-sqlite: $(VENV)/test.done
+	TEST_DATABASE=sqlite $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-postgresql: $(VENV)/test.done
+	TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+run: $(VENV)/demo.done ## the API alone on port 9000, with development settings
+	DEBUG=true $(BIN)/python manage.py migrate -v0
+	DEBUG=true $(BIN)/granian --interface wsgi --port 9000 --blocking-threads 16 --no-ws pediscreen_site.wsgi:application
+
+lint: $(VENV)/dev.done ## style, types, imports, migrations, settings, schema
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	DEBUG=true $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -m tests.deploy_check
+	DEBUG=true $(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file /dev/null
+
+bench: $(VENV)/test.done ## the figures of docs/performance.md, as ratios in one run
+	$(BIN)/python -m tests.benchmarks
+
+lock: $(VENV)/dev.done ## compile requirements/*.in into *.txt
+	for name in base prod demo test dev; do \
+	  $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+	    --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt; done
+
+$(VENV)/%.done: requirements/%.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing requirements/$*.txt into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
+	@touch $@

@@ -1,0 +1,20 @@
+"""The whole vocabulary of the audit log, on one screen."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+
+
+class Action(TextChoices):
+    """What an event says was done. Values are stored and never change."""
+
+    JOB_SUBMITTED = "job.submitted", "Job submitted"
+    JOB_STARTED = "job.started", "Job started"
+    JOB_RELEASED = "job.released", "Job released, to be tried again"
+    JOB_COMPLETED = "job.completed", "Job completed"
+    JOB_FAILED = "job.failed", "Job failed"
+    JOB_CANCELLED = "job.cancelled", "Job cancelled"
+    JOB_REPLAYED = "job.replayed", "Job replayed"
+    STALE_RESULT_REFUSED = "job.stale_result_refused", "Stale result refused"
+    KEY_CREATED = "key.created", "API key created"
+    KEY_REVOKED = "key.revoked", "API key revoked"

@@ -1,0 +1,50 @@
+"""Adding to the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from audit.actions import Action
+from audit.context import request_id
+from audit.models import Audit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One event yet to be recorded.
+
+    ``detail`` is read by auditors: codes, counts and versions, never
+    observations, embeddings, names or keys.
+    """
+
+    action: Action
+    actor: str
+    clinic: str = ""
+    case_id: str = ""
+    job_id: UUID | None = None
+    attempt: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def record(events: Iterable[Event]) -> None:
+    """Append events inside the caller's transaction, so that both are stored or none.
+
+    Each gets the id of the request under way, and its time from the database.
+    """
+    current = request_id.get()
+    Audit.objects.bulk_create(
+        Audit(
+            action=event.action,
+            actor=event.actor,
+            clinic=event.clinic,
+            case_id=event.case_id,
+            job_id=event.job_id,
+            attempt=event.attempt,
+            request_id=current,
+            detail=event.detail,
+        )
+        for event in events
+    )

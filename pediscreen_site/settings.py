@@ -1,0 +1,263 @@
+"""Every setting, from the environment. ``.env.example`` lists and explains them."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from pediscreen_site.environment import (
+    choice,
+    database,
+    env,
+    flag,
+    number,
+    url,
+    whole_number,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+if (BASE_DIR / ".env").is_file():
+    env.read_env(str(BASE_DIR / ".env"))
+
+# --- Security: nothing has a usable default outside DEBUG ---------------------
+
+DEBUG = flag("DEBUG", default=False)
+SECRET_KEY = env.str("DJANGO_SECRET_KEY", default="")
+if not SECRET_KEY:
+    if not DEBUG:
+        raise ImproperlyConfigured(
+            "DJANGO_SECRET_KEY is not set. Set it to a long random text, such as the "
+            "output of: python -c 'import secrets; print(secrets.token_urlsafe(64))' "
+            "(or set DEBUG=true on a machine that holds no child's data)."
+        )
+    SECRET_KEY = secrets.token_urlsafe(64)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+HTTPS = flag("HTTPS", default=False)
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^(health|livez|readyz)$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+if flag("TRUST_X_FORWARDED_PROTO", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 15 * 60
+SESSION_SAVE_EVERY_REQUEST = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+        "base-uri": [SELF],
+        "object-src": [NONE],
+    }
+}
+
+# --- Application --------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "pediscreen_site.admin_site.DeskConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "pediscreen_site.apps.SiteConfig",
+    "screening",
+    "routing",
+    "audit",
+]
+MIDDLEWARE = [
+    "audit.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+ROOT_URLCONF = "pediscreen_site.urls"
+WSGI_APPLICATION = "pediscreen_site.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+# An image has collected its files; a checkout serves them from where they are.
+WHITENOISE_ROOT = None
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+
+# --- Database: services own their transactions, requests do not ---------------
+
+DATABASES = {"default": database("DATABASE_URL", "sqlite:///./orchestrator_dev.db")}
+DATABASES["default"]["ATOMIC_REQUESTS"] = False
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASE_POOL_SIZE = whole_number("DATABASE_POOL_SIZE", 8, minimum=1, maximum=200)
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 5,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"]["OPTIONS"] = {
+        **DATABASES["default"].get("OPTIONS", {}),
+        "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 2},
+        "connect_timeout": 2,
+        "options": "-c statement_timeout=5000 -c lock_timeout=2000 "
+        "-c idle_in_transaction_session_timeout=30000",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Queue: only job ids travel, as JSON, after the commit --------------------
+
+REDIS_URL = url(
+    "REDIS_URL", "redis://localhost:6379/0", schemes=("redis", "rediss", "unix")
+)
+INFERENCE_QUEUE = "pedi-screen"
+# How long a request may wait for Redis: the row is committed already, so not long.
+REDIS_TIMEOUT_SECONDS = number("REDIS_TIMEOUT_SECONDS", 0.5, minimum=0.05, maximum=5)
+
+# --- Jobs: claimed by lease, retried with a cap, never lost -------------------
+
+JOB_CONCURRENCY = whole_number("JOB_CONCURRENCY", 32, minimum=1, maximum=1024)
+JOB_LEASE_SECONDS = number("JOB_LEASE_SECONDS", 30, minimum=1, maximum=3600)
+JOB_HEARTBEAT_SECONDS = number(
+    "JOB_HEARTBEAT_SECONDS", JOB_LEASE_SECONDS / 3, minimum=0.1, maximum=1200
+)
+JOB_MAX_ATTEMPTS = whole_number("JOB_MAX_ATTEMPTS", 8, minimum=1, maximum=100)
+JOB_MAX_CRASHES = whole_number("JOB_MAX_CRASHES", 3, minimum=1, maximum=100)
+JOB_BACKOFF_SECONDS = number("JOB_BACKOFF_SECONDS", 2, minimum=0.05, maximum=3600)
+JOB_BACKOFF_MAX_SECONDS = number(
+    "JOB_BACKOFF_MAX_SECONDS", 300, minimum=0.05, maximum=86_400
+)
+RECONCILE_SECONDS = number("RECONCILE_SECONDS", 3, minimum=0.2, maximum=300)
+IDEMPOTENCY_HOURS = number("IDEMPOTENCY_HOURS", 24, minimum=1, maximum=24 * 365)
+
+# --- Model servers ------------------------------------------------------------
+
+EDGE_MODEL_URL = url("EDGE_MODEL_URL", "", schemes=("http", "https"))
+CLOUD_MODEL_URL = url("CLOUD_MODEL_URL", "", schemes=("http", "https"))
+ROUTING_TIMEOUT_SECONDS = number(
+    "ROUTING_TIMEOUT_SECONDS", 10, minimum=0.05, maximum=3600
+)
+MODEL_RESPONSE_MAX_BYTES = whole_number(
+    "MODEL_RESPONSE_MAX_BYTES", 1 << 20, minimum=1024, maximum=1 << 26
+)
+MODEL_SERVER_PORT = whole_number("MODEL_SERVER_PORT", 8000, minimum=1, maximum=65_535)
+
+# --- HTTP API -----------------------------------------------------------------
+
+API_KEY = env.str("API_KEY", default="")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+BULK_MAX_BYTES = whole_number("BULK_MAX_BYTES", 16 << 20, minimum=1024, maximum=1 << 28)
+# A held request occupies a server thread; beyond this many it is answered at once.
+MAX_HELD_REQUESTS = whole_number("MAX_HELD_REQUESTS", 8, minimum=0, maximum=10_000)
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["pediscreen_site.api.authentication.KeyHeader"],
+    "DEFAULT_PERMISSION_CLASSES": ["pediscreen_site.api.authentication.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["screening.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "pediscreen_site.api.schema.AutoSchema",
+    "EXCEPTION_HANDLER": "pediscreen_site.api.errors.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "PediScreen Orchestrator",
+    "DESCRIPTION": "Developmental-screening jobs: accepted, never lost, drafted by a "
+    "model, signed by a clinician. It supports a clinician and makes no diagnosis.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatusEnum": "screening.models.Job.Status",
+        "ReviewStateEnum": "screening.models.Review.State",
+        "AcceptedStatusEnum": [("PENDING", "Pending")],
+        "RiskEnum": "screening.models.Risk",
+        "PriorityEnum": "screening.submissions.PRIORITIES",
+        "PreferredTargetEnum": "screening.submissions.PREFERRED_TARGETS",
+        "MilestoneAnswerEnum": "screening.submissions.ANSWERS",
+    },
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+}
+
+# --- Logs: one JSON object a line, ids and codes only -------------------------
+
+LOG_LEVEL = choice(
+    "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+)
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "pediscreen_site.logs.JsonFormatter"}},
+    "filters": {"request_id": {"()": "pediscreen_site.logs.RequestIdFilter"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "json",
+            "filters": ["request_id"],
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"level": LOG_LEVEL},
+        "django.server": {"handlers": [], "propagate": True},
+        # Its messages quote the request; the envelope answers it, the status says it.
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "rq.worker": {"handlers": ["stderr"], "propagate": False},
+        "aiohttp": {"level": "WARNING"},
+    },
+}

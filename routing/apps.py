@@ -1,0 +1,12 @@
+"""Who takes the work: model servers, and which one a job goes to."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class RoutingConfig(AppConfig):
+    """Register the app under its own name."""
+
+    name = "routing"
+    verbose_name = "Routing"

@@ -1,0 +1,172 @@
+"""Calls to model servers: the only place a byte leaves for one.
+
+Every call has one deadline for all of it (name look-up, connection, TLS, headers,
+body), a cap on the size of the answer after decompression, and follows no redirect.
+All calls of a process share one event loop in one thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import zlib
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import aiohttp
+
+from routing import strict_json
+from routing.errors import (
+    ModelAnswerNotJSON,
+    ModelRedirected,
+    ModelResponseTooLarge,
+    ModelServerError,
+    ModelServerRejected,
+    ModelTimeout,
+    ModelUnreachable,
+)
+from routing.targets import Target
+
+Returned = TypeVar("Returned")
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+UNAVAILABLE = {408, 425, 429}
+MAX_RETRY_AFTER = 3600.0
+
+
+class ModelClient:
+    """One event loop in a thread of its own, and one pool of connections.
+
+    Made by a worker for its lifetime; `close` ends the calls still under way.
+    """
+
+    def __init__(self, *, connections: int) -> None:
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="model-calls", daemon=True
+        )
+        self._thread.start()
+
+    def start(self, work: Coroutine[Any, Any, Returned]) -> Future[Returned]:
+        """Begin ``work`` on the loop; the future is done when it is."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def close(self) -> None:
+        """Cancel what is under way, close the connections and end the thread."""
+
+        async def wind_up() -> None:
+            others = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            if self._session is not None:
+                await self._session.close()
+            await self._loop.shutdown_default_executor()
+
+        self.start(wind_up()).result(timeout=10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def call(
+        self, target: Target, body: dict[str, Any], *, seconds: float, max_bytes: int
+    ) -> dict[str, Any]:
+        """POST ``body`` to the target and return the JSON object it answers.
+
+        ``seconds`` bounds the whole call by the wall clock, ``max_bytes`` the answer
+        after decompression.
+
+        Raises:
+            ModelTimeout, ModelUnreachable, ModelServerError, ModelRedirected,
+            ModelAnswerNotJSON, ModelResponseTooLarge: another server may do better.
+            ModelServerRejected: the request itself was refused.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._exchange(target, body, max_bytes)
+        except TimeoutError:
+            raise ModelTimeout(
+                f"The model server did not answer within {seconds:g} s."
+            ) from None
+        except aiohttp.ClientError as exc:
+            raise ModelUnreachable(
+                f"The model server could not be reached ({type(exc).__name__})."
+            ) from None
+
+    async def _exchange(
+        self, target: Target, body: dict[str, Any], max_bytes: int
+    ) -> dict[str, Any]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=self._connections,
+                    # Shorter than the servers' own, so that they do not hang up first.
+                    keepalive_timeout=4,
+                ),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                headers=HEADERS,
+            )
+        async with self._session.post(
+            target.url,
+            data=json.dumps(body, separators=(",", ":")).encode(),
+            headers={"Content-Type": "application/json"},
+            allow_redirects=False,
+        ) as response:
+            _check_status(response)
+            raw = await _read(response, max_bytes)
+        try:
+            answer = strict_json.loads(raw)
+        except strict_json.NotStrictJSON as exc:
+            raise ModelAnswerNotJSON(f"The answer is not JSON: {exc}.") from None
+        if not isinstance(answer, dict):
+            raise ModelAnswerNotJSON("The answer is JSON but no object.")
+        return answer
+
+
+def _check_status(response: aiohttp.ClientResponse) -> None:
+    status = response.status
+    if 300 <= status < 400:
+        raise ModelRedirected(f"The model server answered with a redirect ({status}).")
+    if status in UNAVAILABLE or status >= 500:
+        raise ModelServerError(
+            f"The model server answered {status}.", retry_after=_retry_after(response)
+        )
+    if status >= 400:
+        raise ModelServerRejected(f"The model server refused the request ({status}).")
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    """Read ``Retry-After`` in seconds; its date form is rare and not worth a clock."""
+    text = response.headers.get("Retry-After", "")
+    return (
+        min(float(text), MAX_RETRY_AFTER) if text.isascii() and text.isdigit() else None
+    )
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    """Read the body, decompressing no more than ``max_bytes`` of it.
+
+    Identity was asked for; gzip and deflate are taken all the same.
+    """
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip", "deflate"}:
+        raise ModelAnswerNotJSON("The answer has an encoding that was not asked for.")
+    inflate = None if encoding == "identity" else zlib.decompressobj(wbits=47)
+    found = bytearray()
+    async for chunk in response.content.iter_any():
+        if inflate is None:
+            found += chunk
+        else:
+            try:
+                found += inflate.decompress(chunk, max_bytes + 1 - len(found))
+            except zlib.error:
+                raise ModelAnswerNotJSON("The answer cannot be decompressed.") from None
+        if len(found) > max_bytes:
+            response.close()
+            raise ModelResponseTooLarge(f"The answer is larger than {max_bytes} bytes.")
+    return bytes(found)

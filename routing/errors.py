@@ -1,0 +1,80 @@
+"""What can go wrong with a model server, sorted by what to do about it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RoutingError(Exception):
+    """Base of every refusal; never raised itself."""
+
+    code: ClassVar[str]
+
+
+class NoModelEndpoints(RoutingError):
+    """No model endpoints configured (EDGE_MODEL_URL/CLOUD_MODEL_URL)"""
+
+    code = "NO_MODEL_ENDPOINTS"
+
+
+class NoTargetAllowed(RoutingError):
+    """The submission's consent or preference leaves no model server to ask."""
+
+    code = "NO_TARGET_ALLOWED"
+
+
+class ModelServerRejected(RoutingError):
+    """The model server refused the request; asking again would change nothing."""
+
+    code = "MODEL_REJECTED"
+
+
+class TryAnother(RoutingError):
+    """Base of failures after which another server, or a later try, may succeed."""
+
+    retry_after: float | None = None
+    """Seconds the server asked to be left alone, if it did."""
+
+
+class ModelUnreachable(TryAnother):
+    """The model server could not be connected to, or hung up."""
+
+    code = "MODEL_UNREACHABLE"
+
+
+class ModelTimeout(TryAnother):
+    """The model server did not answer in full within the total deadline."""
+
+    code = "MODEL_TIMEOUT"
+
+
+class ModelServerError(TryAnother):
+    """The model server answered that it cannot serve now (408, 429 or 5xx)."""
+
+    code = "MODEL_SERVER_ERROR"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UnusableAnswer(TryAnother):
+    """Base of answers that came whole and are no answer: few tries are worth it."""
+
+
+class ModelRedirected(UnusableAnswer):
+    """The model server sent the caller elsewhere, which is never followed."""
+
+    code = "MODEL_REDIRECTED"
+
+
+class ModelAnswerNotJSON(UnusableAnswer):
+    """The model server's answer is not a JSON object."""
+
+    code = "MODEL_ANSWER_NOT_JSON"
+
+
+class ModelResponseTooLarge(UnusableAnswer):
+    """The model server's answer is larger than allowed."""
+
+    code = "MODEL_RESPONSE_TOO_LARGE"

@@ -1,0 +1,29 @@
+"""The model servers a job may go to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """One model server: where it is, and what it speaks."""
+
+    name: str
+    """``edge`` (in the clinic) or ``cloud``; kept on the job."""
+
+    url: str
+    """Used as it is, path included."""
+
+    protocol: str = "native"
+
+    @property
+    def is_edge(self) -> bool:
+        """Say whether the child's data stays in the clinic."""
+        return self.name.startswith("edge")
+
+
+def configured_targets(*, edge_url: str, cloud_url: str) -> list[Target]:
+    """List the targets that have a URL, edge first."""
+    urls = {"edge": edge_url, "cloud": cloud_url}
+    return [Target(name=name, url=url) for name, url in urls.items() if url]

@@ -1,0 +1,147 @@
+"""Request bodies: JSON in UTF-8, read strictly, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.exceptions import (
+    APIException,
+    ParseError,
+    UnsupportedMediaType,
+    ValidationError,
+)
+from rest_framework.parsers import BaseParser
+
+from routing import strict_json
+
+
+class PayloadTooLarge(APIException):
+    """The body is larger than this route takes."""
+
+    status_code = 413
+    default_detail = "The body is larger than this route takes."
+
+
+def read_body(request: HttpRequest, most: int) -> bytes:
+    """Read a body of at most so many bytes.
+
+    Raises:
+        PayloadTooLarge: it is longer, or says that it will be.
+        ParseError: it ended before its length was reached.
+    """
+    try:
+        announced = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        raise ParseError("Content-Length is not a number.") from None
+    if announced < 0:
+        raise ParseError("Content-Length is negative.")
+    if announced > most:
+        raise PayloadTooLarge
+    try:
+        body = request.read(most + 1)
+    except OSError:
+        raise ParseError("The body ended early.") from None
+    if len(body) > most:
+        raise PayloadTooLarge
+    if len(body) < announced:
+        raise ParseError("The body is shorter than its Content-Length.")
+    return body
+
+
+def check_charset(parameters: Mapping[str, str], media_type: str) -> None:
+    """Refuse every charset but UTF-8, named or not."""
+    charset = parameters.get("charset", "utf-8").strip('"').lower()
+    if charset not in {"utf-8", "utf8"}:
+        raise UnsupportedMediaType(media_type)
+
+
+def parse_strictly(body: bytes) -> Any:
+    """Read one JSON document.
+
+    Raises:
+        ValidationError: a text in it cannot be stored.
+        ParseError: it is not strict JSON.
+    """
+    try:
+        return strict_json.loads(body)
+    except strict_json.UnstorableText as exc:
+        field = exc.path.split(".")[0] or "non_field_errors"
+        message = "NUL and unpaired surrogates cannot be stored."
+        raise ValidationError({field: [message]}) from None
+    except strict_json.NotStrictJSON as exc:
+        raise ParseError(f"The body is not usable JSON: {exc}.") from None
+
+
+class StrictJSONParser(BaseParser):
+    """``application/json`` whose top level is an object."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Read the body of the request under way."""
+        body = _body_of(parser_context, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        document = parse_strictly(body)
+        if not isinstance(document, dict):
+            raise ParseError("The body must be a JSON object.")
+        return document
+
+
+class StrictJSONListParser(BaseParser):
+    """``application/json`` whose top level is an array."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Read the body of the request under way."""
+        document = parse_strictly(_body_of(parser_context, settings.BULK_MAX_BYTES))
+        if not isinstance(document, list):
+            raise ParseError("The body must be a JSON array.")
+        return document
+
+
+class NDJSONParser(BaseParser):
+    """``application/x-ndjson``: a JSON document a line.
+
+    A line that cannot be read is returned as its error, so that the others can be
+    accepted.
+    """
+
+    media_type = "application/x-ndjson"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Read the body of the request under way."""
+        body = _body_of(parser_context, settings.BULK_MAX_BYTES)
+        found: list[Any] = []
+        for line in body.splitlines():
+            if not line.strip():
+                continue
+            try:
+                found.append(parse_strictly(line))
+            except (ParseError, ValidationError) as exc:
+                found.append(exc)
+        return found
+
+
+def _body_of(parser_context: Mapping[str, Any] | None, most: int) -> bytes:
+    assert parser_context is not None
+    request = parser_context["request"]._request
+    check_charset(request.content_params or {}, request.content_type or "")
+    return read_body(request, most)

@@ -1,0 +1,268 @@
+"""What goes in and out over HTTP, field by field."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.core.validators import RegexValidator, URLValidator
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from screening.api.fields import (
+    StrictBooleanField,
+    StrictCharField,
+    StrictChoiceField,
+    StrictIntegerField,
+    StrictSerializer,
+)
+from screening.models import Job, Review, Risk
+from screening.submissions import (
+    ANSWERS,
+    DEFAULT_SHAPE,
+    MAX_EMBEDDING_TEXT,
+    MAX_EMBEDDING_VALUES,
+    PREFERRED_TARGETS,
+    PRIORITIES,
+    check_embedding,
+)
+
+# Control, format and separator characters make two identifiers that look alike.
+_UNSEEN = (
+    r"\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ufeff\ud800-\udfff"
+)
+_EDGE = rf"[^{_UNSEEN}\s]"
+CASE_ID_PATTERN = re.compile(rf"^{_EDGE}([^{_UNSEEN}]*{_EDGE})?$")
+CASE_ID = RegexValidator(
+    CASE_ID_PATTERN,
+    "No control or invisible characters, and no space at either end.",
+)
+IDEMPOTENCY_KEY_PATTERN = re.compile(r"^[\x21-\x7e]{1,255}$")
+IDEMPOTENCY_KEY = RegexValidator(
+    IDEMPOTENCY_KEY_PATTERN,
+    "1 to 255 visible ASCII characters.",
+)
+MILESTONE_KEY = re.compile(r"^[0-9]{1,3}m\.[a-z_]{1,40}\.[a-z0-9_]{1,80}$")
+MOST_ANSWERS = 200
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {"type": "string", "enum": [key for key, _ in ANSWERS]},
+        "propertyNames": {"pattern": r"^[0-9]{1,3}m\.[a-z_]{1,40}\.[a-z0-9_]{1,80}$"},
+        "maxProperties": MOST_ANSWERS,
+        "example": {"24m.language.two_words_together": "not_yet"},
+    }
+)
+class MilestoneAnswersField(serializers.Field):
+    """Milestone key -> yes, not_yet or not_sure."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        """Check keys by shape and answers by value; neither is quoted back."""
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("This must be an object.")
+        if len(data) > MOST_ANSWERS:
+            raise serializers.ValidationError(f"At most {MOST_ANSWERS} answers.")
+        if not all(MILESTONE_KEY.fullmatch(key) for key in data):
+            raise serializers.ValidationError(
+                "Each key must look like 24m.language.two_words_together."
+            )
+        allowed = dict(ANSWERS)
+        if not all(isinstance(a, str) and a in allowed for a in data.values()):
+            raise serializers.ValidationError(
+                "Each answer must be one of: yes, not_yet, not_sure."
+            )
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """Give it back as it is stored."""
+        return value
+
+
+class FlagsSerializer(StrictSerializer):
+    """What the caregiver or clinician marked."""
+
+    lost_skill = StrictBooleanField(required=False)
+    parent_concern = StrictBooleanField(required=False)
+
+
+class ConsentSerializer(StrictSerializer):
+    """What was consented to; checked again before data leaves the clinic."""
+
+    consent_given = StrictBooleanField(required=False)
+    consent_id = StrictCharField(required=False, max_length=128)
+    scopes = serializers.ListField(
+        child=StrictCharField(max_length=64), required=False, max_length=20
+    )
+
+
+class SubmissionSerializer(StrictSerializer):
+    """One screening job. Every field is optional; unknown ones are refused."""
+
+    case_id = StrictCharField(
+        required=False,
+        min_length=1,
+        max_length=128,
+        validators=[CASE_ID],
+        help_text="The clinic's own identifier; made when absent.",
+    )
+    age_months = StrictIntegerField(
+        required=False, min_value=0, max_value=240, help_text="Age since birth."
+    )
+    observations = StrictCharField(
+        required=False,
+        allow_blank=True,
+        max_length=20_000,
+        help_text="Free text from the caregiver or clinician.",
+    )
+    embedding_b64 = StrictCharField(
+        required=False,
+        min_length=1,
+        max_length=MAX_EMBEDDING_TEXT,
+        help_text="Base64 of little-endian float32 values, all of them finite.",
+    )
+    shape = serializers.ListField(
+        child=StrictIntegerField(min_value=1, max_value=MAX_EMBEDDING_VALUES),
+        required=False,
+        min_length=2,
+        max_length=2,
+        help_text="Shape of the embedding; [1, 256] when absent.",
+    )
+    preferred_target = StrictChoiceField(choices=PREFERRED_TARGETS, required=False)
+    preferred_target_strict = StrictBooleanField(
+        required=False, help_text="Never fall back to another target."
+    )
+    priority = StrictChoiceField(choices=PRIORITIES, required=False)
+    gestational_weeks = StrictIntegerField(
+        required=False,
+        min_value=22,
+        max_value=44,
+        help_text="Weeks at birth; below 37 the age is corrected until 24 months.",
+    )
+    milestones = MilestoneAnswersField(required=False)
+    flags = FlagsSerializer(required=False)
+    consent = ConsentSerializer(required=False)
+    callback_url = StrictCharField(
+        required=False,
+        max_length=2000,
+        validators=[URLValidator(schemes=["https"])],
+        help_text="An https URL.",
+    )
+    idempotency_key = StrictCharField(
+        required=False,
+        min_length=1,
+        max_length=255,
+        validators=[IDEMPOTENCY_KEY],
+        help_text="As the Idempotency-Key header, which goes first.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Check the embedding against its shape.
+
+        Raises:
+            EmbeddingParseError, EmbeddingShapeMismatch: it cannot be used.
+        """
+        if "embedding_b64" in attrs:
+            shape = attrs.get("shape", DEFAULT_SHAPE)
+            check_embedding(attrs["embedding_b64"], shape)
+        return attrs
+
+
+class AcceptedSerializer(serializers.Serializer):
+    """The answer to a submission."""
+
+    job_id = serializers.UUIDField()
+    queued_at = serializers.DateTimeField()
+    status = serializers.ChoiceField(choices=[("PENDING", "Pending")])
+    case_id = serializers.CharField()
+
+
+class ErrorSerializer(serializers.Serializer):
+    """The envelope of every refusal."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    details = serializers.DictField()
+    detail = serializers.CharField()
+
+
+class BulkLineSerializer(serializers.Serializer):
+    """The answer to one line: what was accepted, or why it was not."""
+
+    index = serializers.IntegerField()
+    job_id = serializers.UUIDField(required=False)
+    queued_at = serializers.DateTimeField(required=False)
+    status = serializers.ChoiceField(choices=[("PENDING", "Pending")], required=False)
+    case_id = serializers.CharField(required=False)
+    replayed = serializers.BooleanField(required=False)
+    error = ErrorSerializer(required=False)
+
+
+class JobSerializer(serializers.Serializer):
+    """One job, as far as the key may see it."""
+
+    job_id = serializers.UUIDField()
+    case_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=Job.Status.choices)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    result = serializers.DictField(
+        allow_null=True, help_text="The draft; null until signed without `drafts`."
+    )
+    error = serializers.CharField(allow_null=True)
+    error_code = serializers.CharField(allow_null=True)
+    review_state = serializers.ChoiceField(
+        choices=[("QUEUED", "Waiting for a draft"), *Review.State.choices],
+        allow_null=True,
+    )
+    attempt = serializers.IntegerField()
+    target = serializers.CharField(allow_null=True)
+    model_id = serializers.CharField(allow_null=True)
+    risk = serializers.ChoiceField(
+        choices=Risk.choices,
+        allow_null=True,
+        help_text="What the case is listed under.",
+    )
+    priority = serializers.ChoiceField(choices=PRIORITIES)
+
+
+class CaseSerializer(serializers.Serializer):
+    """One case with its newest jobs."""
+
+    case_id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    review_state = serializers.ChoiceField(
+        choices=[("QUEUED", "Waiting for a draft"), *Review.State.choices],
+        allow_null=True,
+        help_text="Of the newest job.",
+    )
+    jobs = JobSerializer(many=True)
+
+
+def job_body(row: dict[str, Any], *, drafts: bool) -> dict[str, Any]:
+    """Turn a row of `screening.api.views.JOB_COLUMNS` into what the key may see.
+
+    The release gate: without ``drafts``, nothing the model said is shown until a
+    clinician has signed.
+    """
+    ended = row["status"] in Job.ENDED
+    signed = row["review__state"] in {Review.State.SIGNED_OFF, Review.State.DELIVERED}
+    visible = drafts or signed
+    return {
+        "job_id": row["id"],
+        "case_id": row["case__case_id"],
+        "status": row["status"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+        "result": row["result"] if visible else None,
+        "error": row["error"] or None,
+        "error_code": row["error_code"] or None,
+        "review_state": row["review__state"] or (None if ended else "QUEUED"),
+        "attempt": row["attempt"],
+        "target": row["target"] or None,
+        "model_id": row["model_id"] or None,
+        "risk": (row["risk"] or None) if visible else None,
+        "priority": row["priority"],
+    }

