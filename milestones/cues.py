@@ -18,7 +18,7 @@ NOT = listed(
 # Before a noun: "no concerns", and "no speech concerns", say nothing of speech.
 DETERMINERS = listed("no nor neither")
 # These deny worries, losses and troubles, but not skills: "walks without support".
-DENIALS = listed("without denies denied deny denying")
+DENIALS = listed("without denies denied deny denying nothing")
 PAST = listed("didn't didnt wasn't wasnt weren't werent couldn't couldnt hadn't hadnt")
 # With these, "no words" is rather "not many words".
 FEW = listed(
@@ -57,19 +57,31 @@ TROUBLE_AFTER = listed(
     late
     """
 )
+GOOD = listed("good great clear well there coming developing improving present")
 PROBLEM = listed(
     "doubt question complaint complaints flag flags risk history signs"
 ) | frozenset(TROUBLE)
+PROBLEM_NOUNS = listed(
+    """
+    problem problems issue issues trouble difficulty difficulties delay delays
+    """
+)
 CONCERN = listed(
     "worried worry worries worrying worrisome concerned concern concerns"
 ) | {"concerning"}
 CONCERN_NOUNS = listed("concern concerns worries")
 
-# After "not", these turn it to something else: "can't stop talking", "not only walks".
+# After "not", these take it off what follows: "can't stop talking", "not only walks".
+UNDONE = listed(
+    """
+    only just merely simply solely stop stops stopping wait help uncommon unusual
+    """
+)
+# And these take it off skills alone: "does not need help walking", "no need to worry".
 HARMLESS = listed(
     """
-    only just merely simply solely need needs needed needing mind minds hesitate
-    stop stops stopped stopping wait help hate afraid scared shy tired bored
+    need needs needed needing mind minds hesitate hate afraid scared shy tired bored
+    reason
     """
 )
 UNSURE = listed("always consistently reliably sure certain")
@@ -81,8 +93,10 @@ ADVERBS = listed(
     """
 )
 
-LOST = {"no_longer": 6, "lost": 3, "losing": 3, "loses": 3, "loss": 3}
-STOPPED = dict.fromkeys(listed("stopped quit ceased forgot forgotten"), 3)
+LOST = {"no_longer": 6} | dict.fromkeys(
+    listed("lost losing loses loss forgot forgotten"), 3
+)
+STOPPED = dict.fromkeys(listed("stopped quit ceased"), 3)
 NOT_A_SKILL = listed(
     """
     weight interest balance appetite tooth teeth toy toys shoe shoes temper hair
@@ -104,12 +118,12 @@ EXCEPT = listed("except besides outside")
 # "Call if she is not walking by 18 months" says nothing of today.
 ASKS_LATER = listed("call return refer recheck contact review")
 NOW = listed("now currently nowadays today")
+NONE = listed("none nothing silent stopped")
 NO_ANSWER = listed("no not none never nope nil denied absent negative")
 
 MORE_THAN = listed("more over least above beyond plus")
 ONLY = listed("only just fewer less under barely hardly max no_more maybe")
 WORD_KINDS = listed("clear real different single spoken other total")
-COUNT_DENIED = NOT | {"doesn't", "don't", "didn't", "hasn't", "haven't", "can't"}
 HAS_WORDS = listed("say hav use know speak vocabulary")
 NOT_A_VOCABULARY = listed(
     """
@@ -129,3 +143,8 @@ EXPECTED_WORDS = {
     48: (50, 50),
     60: (50, 50),
 }
+
+
+def is_not(text: str) -> bool:
+    """Say whether a word denies what follows it."""
+    return text in NOT or text.endswith("n't")

@@ -40,8 +40,9 @@ def read(text: str, age: int | None) -> list[Finding]:
     """Return what ``text`` seems to say of a child with the checklist of ``age``.
 
     ``age`` is the child's checklist age in months. Without one only lost skills and
-    worries are found, since nothing can be missing. The order is that of the text,
-    each finding comes once, and the time taken is in proportion to the length.
+    worries are found, since nothing can be missing. The order is that of the
+    sentences, each finding comes once, and the time taken is in proportion to the
+    length.
     """
     ages = [a for a in (age, age and previous_age(age)) if a]
     reader = _Reader(words(text), ages)
@@ -55,14 +56,14 @@ class _Reader:
     """The words of one note, and what has been made of those already read."""
 
     def __init__(self, found: Sequence[Word], ages: Sequence[int]) -> None:
-        self.words = [*found, Word(STOP, STOP, "mark", after_be=False)]
+        self.words = [*found, Word(STOP, STOP, "mark")]
         self.ages = ages
         self.findings: list[Finding] = []
         self.scope: Scope | None = None
         self.clause: list[Mention] = []
         self.sentence: list[Mention] = []
         self.conditional = False
-        self.last_now = self.last_not = self.not_before = -1
+        self.last_now = self.last_not = self.not_before = self.last_lapse = -1
         self.or_ahead = self._or_ahead()
 
     def _or_ahead(self) -> list[bool]:
@@ -80,7 +81,7 @@ class _Reader:
     def step(self, at: int) -> int:
         """Read the word at ``at``, or the phrase that starts there; return the next."""
         word = self.words[at]
-        if self.scope and self.scope.mentions and word.after_be:
+        if self.scope and self.scope.mentions and word.be:
             self.scope.said_be = True
         if word.form == "mark":
             self._mark(word.text, at)
@@ -102,7 +103,7 @@ class _Reader:
             self._end_sentence()
         elif mark == LINK:
             self._end_clause()
-        elif self.scope and not self.or_ahead[at]:
+        elif self.scope:
             self.scope.paused = True
 
     def _open(self, scope: Scope) -> None:
@@ -122,9 +123,13 @@ class _Reader:
     def _end_sentence(self) -> None:
         self._end_clause()
         for mention in self.sentence:
+            skill, kind = mention.skill, mention.kind
             is_over = self.last_now > mention.at >= self.last_not
-            if not (mention.past and is_over):
-                self._find(mention.kind, mention.skill, mention.skill.keys(self.ages))
+            if kind == "once":
+                if self.last_lapse > mention.at and not skill.outgrown:
+                    self._find("lost_skill", skill, skill.keys(self.ages))
+            elif not (mention.past and is_over):
+                self._find(kind, skill, skill.keys(self.ages))
         self.sentence = []
 
     def _find(
@@ -141,7 +146,12 @@ class _Reader:
 
     def _skill(self, phrase: phrases.Phrase, at: int, after: int) -> None:
         form = self.words[at].form if phrase.kind == "verb" else "noun"
-        if self.scope and self.scope.paused and form != "base":
+        if (
+            self.scope
+            and self.scope.paused
+            and form != "base"
+            and not self.or_ahead[at]
+        ):
             self._close()
         if phrase.skill is None:
             self._advance(after - at)
@@ -159,6 +169,8 @@ class _Reader:
         else:
             few = form == "noun" and lookahead.trouble_follows(self.words, after)
             kind = "missed" if few or lookahead.answered_no(self.words, after) else None
+            if kind is None and lookahead.was_once(self.words, at):
+                kind = "once"
         if kind is None and scope and form == "s":
             self._close()
         elif kind and not self.conditional:
@@ -191,14 +203,19 @@ class _Reader:
         count = lookahead.word_count(self.words, at)
         if count is None:
             return None
-        number, only = count.number, count.only
-        if number is not None and scope and scope.kind in {"not", "trouble"}:
-            number, only = number - 1, True
-        if number is not None and not self.conditional:
-            self._find_few_words(number, only=only)
+        if lookahead.was_once(self.words, at):
+            self.clause.append(
+                Mention(phrases.skills()["says words"], "once", at, True)
+            )
+        if count.number is None or self.conditional:
+            return count.after
+        if scope and scope.kind in {"not", "trouble"}:
+            self._few_words(count.number - (not count.more), only=True)
+        elif count.only or (count.said and not count.more):
+            self._few_words(count.number, only=count.only)
         return count.after
 
-    def _find_few_words(self, number: int, *, only: bool) -> None:
+    def _few_words(self, number: int, *, only: bool) -> None:
         """Hold a number of words against what is expected at the child's age.
 
         "Only" is a judgement on the child's own age, so it does not count for the
@@ -217,11 +234,17 @@ class _Reader:
     def _cue(self, text: str, at: int) -> None:
         """Take one word that names no skill."""
         scope = self.scope
-        if scope and scope.paused and text not in cues.JOINS:
-            self._close()
-            scope = None
+        if scope and scope.paused:
+            if text in {"or", "nor"}:
+                scope.paused = False
+            elif text in cues.TROUBLE or not (self.or_ahead[at] or text in cues.JOINS):
+                self._close()
+                scope = None
         if text in cues.NOW:
             self.last_now = at
+        now = any(word.text in cues.NOW for word in self.words[max(0, at - 2) : at])
+        if now and (text in cues.NONE or cues.is_not(text)):
+            self.last_lapse = at
         if scope and text in cues.FEW:
             scope.few = True
 
@@ -246,10 +269,13 @@ class _Reader:
             self._open(Scope("harmless"))
         elif text in cues.NOT_KNOWN:
             self._open(Scope("unsure"))
-        elif text in cues.NOT or text.endswith("n't"):
+        elif cues.is_not(text):
             self._not(text, at)
         elif scope and text in cues.HARMLESS and scope.kind in {"not", "lost"}:
             self._turn_harmless(scope)
+        elif scope and text in cues.UNDONE and scope.kind == "not":
+            self._turn_harmless(scope)
+            self._close()
         elif scope and text in cues.UNSURE and scope.kind == "not":
             scope.kind = "unsure"
         else:
@@ -319,10 +345,11 @@ class _Reader:
         elif lookahead.answered_no(self.words, at + 1):
             return
         if not self.conditional:
+            self._close()
             self._find("parent_concern")
 
     def _problem(self, text: str, at: int) -> None:
-        if self.scope and self._is_denied(at, noun=True):
+        if self.scope and self._is_denied(at, noun=text in cues.PROBLEM_NOUNS):
             self._turn_harmless(self.scope)
         elif text in cues.TROUBLE:
             self._open(Scope("trouble", cues.TROUBLE[text], few=text in cues.FEW))
@@ -333,6 +360,8 @@ class _Reader:
         """Open a scope over what was lost, stopped or "used to" be."""
         if self.scope and self.scope.denies():
             self._turn_harmless(self.scope)
+        elif text == "used_to" and self.words[at - 1].text in {"like", "as", "than"}:
+            self._lose_clause()
         elif text == "used_to":
             self._open(Scope("used"))
         else:
@@ -341,7 +370,7 @@ class _Reader:
             self._open(Scope("lost" if text in cues.LOST else "stopped", reach))
 
     def _lose_clause(self) -> None:
-        """Read "does not wave any more" as a skill that was there."""
+        """Read "does not wave any more", "like she used to" as a skill once there."""
         self._close()
         for mention in self.clause:
             if mention.kind == "missed":

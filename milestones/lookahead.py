@@ -35,9 +35,14 @@ def trouble_follows(found: Sequence[Word], at: int) -> bool:
     for n, word in enumerate(found[at : at + 4], start=at):
         if word.text in cues.TROUBLE_AFTER:
             return not answered_no(found, n + 1)
+        if cues.is_not(word.text):
+            return found[n + 1].text in cues.GOOD
         if word.text not in cues.ADVERBS and word.text != LINK:
             return False
     return False
+
+
+SEVERAL = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +53,10 @@ class WordCount:
     """None where a number of words stands, but no vocabulary: "2 words together"."""
     only: bool
     """Said as few: "only 5 words", "fewer than 5 words"."""
+    more: bool
+    """Said as a lower bound: "more than 5 words"."""
+    said: bool
+    """Beside a verb such as "says" or "has"."""
     after: int
     """Where the note goes on."""
 
@@ -72,11 +81,28 @@ def word_count(found: Sequence[Word], at: int) -> WordCount | None:
     said = {word.text for word in (*before, *found[at:noun], *found[after : after + 1])}
     stems = {word.stem for word in (*before, *found[after : after + 2])}
     only = bool(said & cues.ONLY)
-    number = int(found[last].text) if len(found[last].text) <= 4 else None
-    if (
-        stems & cues.NOT_A_VOCABULARY
-        or said & cues.MORE_THAN
-        or not (only or stems & cues.HAS_WORDS or said & cues.COUNT_DENIED)
-    ):
-        number = None
-    return WordCount(number=number, only=only, after=after)
+    more = bool(said & cues.MORE_THAN)
+    number = None
+    if not stems & cues.NOT_A_VOCABULARY:
+        number = _number(found[last].text, only=only)
+    has = bool(stems & cues.HAS_WORDS)
+    return WordCount(number=number, only=only, more=more, said=has, after=after)
+
+
+def _number(text: str, *, only: bool) -> int | None:
+    """Read digits; "several" is a number only where it is said to be few."""
+    if text == "several":
+        return SEVERAL if only else None
+    return int(text) if len(text) <= 4 else None
+
+
+def was_once(found: Sequence[Word], at: int) -> bool:
+    """Say whether the skill at ``at`` is told of the past: "was walking", "had words".
+
+    By itself that is no loss; it becomes one with "but now isn't".
+    """
+    near = found[max(0, at - 3) : at + 1]
+    return any(
+        word.be in {"was", "were"} or word.form == "past" or word.text == "could"
+        for word in near
+    )

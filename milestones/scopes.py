@@ -8,7 +8,7 @@ from typing import Literal
 from milestones.phrases import Skill
 
 ScopeKind = Literal["not", "trouble", "unsure", "lost", "stopped", "used", "harmless"]
-MentionKind = Literal["missed", "unsure", "lost_skill"]
+MentionKind = Literal["missed", "unsure", "lost_skill", "once"]
 
 REACH = 6
 """Words after a cue, small ones not counted, within which it still holds."""
@@ -22,7 +22,10 @@ class Mention:
     kind: MentionKind
     at: int
     past: bool
-    """Said of the past: a "now" without "not" after it sets it aside."""
+    """Said of the past: a "now" without "not" after it sets it aside.
+
+    The other way round for kind "once": only a "now not" after it makes it a loss.
+    """
 
 
 @dataclass(slots=True)

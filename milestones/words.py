@@ -19,11 +19,13 @@ def listed(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_APOSTROPHES = str.maketrans(
-    dict.fromkeys("\u2019\u2018\u201b\u00b4`\u02bc\uff07", "'")
+# Apostrophes become one; the dot that lower case leaves on a Turkish I goes.
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u2019\u2018\u201b\u00b4`\u02bc\uff07", "'") | {"\u0307": ""}
 )
 _TOKEN = re.compile(
-    r"[a-z]+(?:'[a-z]+)*|[0-9]+|[.!?;\n\u2022\u2026]|[,()]|[:=\u2013\u2014]|[+/&]|\s-+\s"
+    r"[a-z]+(?:'[a-z]+)*|[0-9]+|[.!;\n\u2022\u2026]+|\?+|[,()]|[:=\u2013\u2014]|[+/&]"
+    r"|\s-+\s"
 )
 _MARKS = (
     dict.fromkeys(".!;\n\u2022\u2026", STOP)
@@ -141,8 +143,8 @@ class Word(NamedTuple):
     """Without its ending, so that "waves" and "waving" are one."""
     form: str
     """How it ends: base, s, ing, past, number or mark."""
-    after_be: bool
-    """A form of "to be" stood before it."""
+    be: str = ""
+    """The form of "to be" that stood before it, if one did."""
 
 
 def words(text: str) -> list[Word]:
@@ -150,9 +152,9 @@ def words(text: str) -> list[Word]:
 
     Whatever is not English letters, digits or common marks is skipped.
     """
-    pieces = _TOKEN.findall(text.translate(_APOSTROPHES).casefold())
+    pieces = _TOKEN.findall(text.casefold().translate(_PLAIN))
     found: list[Word] = []
-    after_be = False
+    be = ""
     at = 0
     while at < len(pieces):
         piece = pieces[at]
@@ -165,10 +167,10 @@ def words(text: str) -> list[Word]:
         elif piece == "and" and following in _NEW_STATEMENT:
             piece = "but"
         if piece in _BE:
-            after_be = True
+            be = piece
         elif piece not in _FILLERS:
-            found.append(_word(piece, after_be=after_be))
-            after_be = False
+            found.append(_word(piece, be))
+            be = ""
     return found
 
 
@@ -184,15 +186,15 @@ def _pair(piece: str, following: str, earlier: str, rest: list[str]) -> str | No
     return _PAIRS.get((piece, following))
 
 
-def _word(piece: str, *, after_be: bool) -> Word:
+def _word(piece: str, be: str) -> Word:
     piece = _SAME.get(piece, piece)
     mark = _MARKS.get((piece.strip() or piece)[0])
     if mark in {STOP, PAUSE, LINK}:
-        return Word(mark, mark, "mark", after_be)
+        return Word(mark, mark, "mark", be)
     piece = mark or piece
-    if piece.isdigit():
-        return Word(piece, piece, "number", after_be)
-    return Word(piece, *_stem(piece), after_be)
+    if piece.isdigit() or piece == "several":
+        return Word(piece, piece, "number", be)
+    return Word(piece, *_stem(piece), be)
 
 
 def _stem(piece: str) -> tuple[str, str]:

@@ -121,14 +121,16 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
+# An image makes this folder and collects its files there. A checkout has none, and
+# serves them from where they are.
+COLLECTED = BASE_DIR / "var" / "static"
+STATIC_ROOT = COLLECTED if COLLECTED.is_dir() else None
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
-# An image has collected its files; a checkout serves them from where they are.
-WHITENOISE_ROOT = None
-WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 # --- Database: services own their transactions, requests do not ---------------
 

@@ -95,11 +95,9 @@ def _is_text_list(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_share(value: Any) -> bool:
@@ -112,8 +110,10 @@ def _is_explainability(value: Any) -> bool:
         and len(value) <= MAX_ITEMS
         and all(
             isinstance(item, dict)
-            and isinstance(item.get("type"), str)
-            and isinstance(item.get("detail"), str)
+            and all(
+                isinstance(item.get(name), str) and len(item[name]) <= MAX_TEXT
+                for name in ("type", "detail")
+            )
             and (item.get("score") is None or _is_number(item["score"]))
             for item in value
         )

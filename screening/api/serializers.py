@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.core.validators import RegexValidator, URLValidator
+from django.core.validators import URLValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -15,6 +15,7 @@ from screening.api.fields import (
     StrictChoiceField,
     StrictIntegerField,
     StrictSerializer,
+    WholeTextValidator,
 )
 from screening.models import Job, Review, Risk
 from screening.submissions import (
@@ -34,12 +35,12 @@ _UNSEEN = (
 )
 _EDGE = rf"[^{_UNSEEN}\s]"
 CASE_ID_PATTERN = re.compile(rf"^{_EDGE}([^{_UNSEEN}]*{_EDGE})?$")
-CASE_ID = RegexValidator(
+CASE_ID = WholeTextValidator(
     CASE_ID_PATTERN,
     "No control or invisible characters, and no space at either end.",
 )
 IDEMPOTENCY_KEY_PATTERN = re.compile(r"^[\x21-\x7e]{1,255}$")
-IDEMPOTENCY_KEY = RegexValidator(
+IDEMPOTENCY_KEY = WholeTextValidator(
     IDEMPOTENCY_KEY_PATTERN,
     "1 to 255 visible ASCII characters.",
 )

@@ -20,10 +20,10 @@ from django.conf import settings
 from django.db import DatabaseError, OperationalError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from milestones.rules import assess
 
 from audit.actions import Action
 from audit.services import Event, record
+from milestones.rules import assess
 from routing.client import ModelClient
 from routing.errors import RoutingError, TryAnother, UnusableAnswer
 from routing.policy import choose_targets, wish_of

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import requests
+from redis import Redis
 
 from pediscreen_site.embedded import EmbeddedValkey
 from tests import servers
@@ -64,6 +64,7 @@ def _migrated(kind: str) -> str:
         | {
             "DATABASE_URL": url,
             "DJANGO_SECRET_KEY": "x" * 50,
+            "EDGE_MODEL_URL": "http://127.0.0.1:9/",
             "DJANGO_SETTINGS_MODULE": "pediscreen_site.settings",
         },
         check=True,
@@ -79,6 +80,9 @@ class Stack:
 
     Leaving the context ends all of it, whatever state a test left it in.
     """
+
+    root = servers.ROOT
+    python = PYTHON
 
     def __init__(self, **env: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ps-"))
@@ -158,6 +162,14 @@ class Stack:
     def start_worker(self, *words: str) -> subprocess.Popen[bytes]:
         return self.start("manage.py", "rqworker", "pedi-screen", *words, log="worker")
 
+    def wait_for_workers(self, number: int) -> None:
+        """Wait until so many have told Redis that they are there."""
+        with self.redis_client() as redis:
+            wait_until(
+                lambda: redis.scard("rq:workers") >= number,
+                what=f"{number} workers; {self.log('worker')}",
+            )
+
     def log(self, name: str) -> str:
         path = self.folder / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
@@ -167,6 +179,9 @@ class Stack:
             return requests.get(f"{self.url}/livez", timeout=1).ok
         except requests.RequestException:
             return False
+
+    def redis_client(self) -> Redis:
+        return Redis(unix_socket_path=str(self.redis.socket), socket_timeout=5)
 
     # --- HTTP ---------------------------------------------------------------------
 
@@ -225,7 +240,7 @@ class Stack:
 
             with contextlib.closing(sqlite3.connect(self.database, timeout=10)) as db:
                 return list(db.execute(sql))
-        with psycopg.connect(servers.postgres().get_uri(self.database)) as connection:
+        with servers.connect(self.database) as connection:
             return list(connection.execute(sql))
 
     def events(self) -> dict[str, list[str]]:
@@ -265,4 +280,5 @@ def running(model_url: str = "", *, workers: int = 1, **env: Any) -> Iterator[St
         stack.start_api()
         for _ in range(workers):
             stack.start_worker()
+        stack.wait_for_workers(workers)
         yield stack
