@@ -8,7 +8,7 @@ EXIT   ?=
 .PHONY: demo test test-sqlite test-postgresql run lint bench lock
 
 demo: $(VENV)/demo.done ## run the main job on embedded parts, and leave it running
-	@$(BIN)/python manage.py demo --cases $(CASES) $(if $(EXIT),--exit)
+	@$(BIN)/python -m pediscreen_site.demo --cases $(CASES) $(if $(EXIT),--exit)
 
 test: test-sqlite test-postgresql ## the whole suite, on SQLite and on PostgreSQL
 

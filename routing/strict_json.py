@@ -1,13 +1,14 @@
 """JSON from outside, read strictly: what two readers could read differently is refused.
 
-Refused are duplicate keys, NaN and infinities, a byte-order mark, any encoding but
-UTF-8, more than 32 levels, and text that PostgreSQL cannot store (NUL, lone
-surrogates).
+Refused are duplicate keys, NaN, infinities and numbers that would become one, a
+byte-order mark, any encoding but UTF-8, more than 32 levels, and text that PostgreSQL
+cannot store (NUL, lone surrogates).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -42,7 +43,10 @@ def loads(body: bytes) -> Any:
         raise NotStrictJSON("starts with a byte-order mark")
     try:
         document = json.loads(
-            text, object_pairs_hook=_without_duplicates, parse_constant=_refuse
+            text,
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse,
+            parse_float=_finite,
         )
     except NotStrictJSON:
         raise
@@ -65,6 +69,13 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> Any:
     raise NotStrictJSON(f"{constant} is not a JSON number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise NotStrictJSON("holds a number too large to keep")
+    return value
 
 
 def _inspect(document: Any) -> None:

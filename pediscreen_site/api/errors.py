@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions, status
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from screening.api.parsers import PayloadTooLarge
@@ -68,7 +69,13 @@ def envelope(
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer a refusal in the envelope; leave what we do not know to Django's 500."""
+    """Answer a refusal in the envelope; leave what we do not know to Django's 500.
+
+    It is JSON on every route, also on one whose answers are not.
+    """
+    if (request := context.get("request")) is not None:
+        request.accepted_renderer = JSONRenderer()
+        request.accepted_media_type = JSONRenderer.media_type
     if isinstance(exc, ScreeningError):
         return refuse(exc)
     if isinstance(exc, OperationalError | InterfaceError):

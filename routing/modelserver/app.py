@@ -106,7 +106,9 @@ async def status(request: web.Request) -> web.Response:
             "model_id": backend.model_id,
             "adapter_id": backend.adapter_id,
             "uptime_seconds": round(time.monotonic() - request.app[STARTED], 3),
-            "requests_served": meter.inferences,
+            "requests_served": sum(
+                meter.requests[route, "ok"] for route in INFERENCE_ROUTES
+            ),
             "in_flight": meter.in_flight,
         }
     )

@@ -7,7 +7,6 @@ max_new_tokens, temperature}`` and may add ``gestational_weeks``, ``milestones``
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,7 +66,7 @@ def _whole(low: int, high: int) -> Callable[[Any], bool]:
 
 def _is_temperature(value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and 0 <= value <= 2
+    return is_number and 0 <= value <= 2
 
 
 def _is_shape(value: Any) -> bool:

@@ -9,12 +9,15 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-STOP_SECONDS = 1.0
-"""How long requests under way may go on after SIGTERM or SIGINT."""
+STOP_SECONDS = 0.5
+"""How long requests under way may go on after SIGTERM or SIGINT.
 
-# aiohttp's own messages quote malformed requests.
-_silent = logging.getLogger("routing.modelserver.silent")
-_silent.disabled = True
+aiohttp waits so long for them to end, and again for them to be cancelled.
+"""
+
+# aiohttp's own messages quote malformed requests. This logger stands outside the
+# tree, so that no logging configuration can give it a voice.
+SILENT = logging.Logger("modelserver", level=logging.CRITICAL + 1)  # noqa: LOG001
 
 
 async def serve(
@@ -32,7 +35,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     runner = web.AppRunner(
-        app, access_log=None, logger=_silent, shutdown_timeout=STOP_SECONDS
+        app, access_log=None, logger=SILENT, shutdown_timeout=STOP_SECONDS
     )
     await runner.setup()
     try:

@@ -23,6 +23,10 @@ class AwareDateTimeField(serializers.DateTimeField):
         return value
 
 
+class NoQuerySerializer(serializers.Serializer):
+    """A route without query parameters."""
+
+
 class JobsQuerySerializer(serializers.Serializer):
     """How the list of jobs is narrowed and paged."""
 
@@ -59,9 +63,8 @@ def read_query(
     """
     known = serializer()
     if any(name not in known.fields for name in query):
-        raise ParseError(
-            f"Unknown query parameter. Known are: {', '.join(known.fields)}."
-        )
+        names = ", ".join(known.fields) or "none"
+        raise ParseError(f"Unknown query parameter. Known are: {names}.")
     if any(len(values) > 1 for _, values in query.lists()):
         raise ParseError("A query parameter may be given once.")
     found = serializer(data=query.dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -25,6 +26,18 @@ class PayloadTooLarge(APIException):
     default_detail = "The body is larger than this route takes."
 
 
+def announced_length(request: HttpRequest) -> int:
+    """Return the Content-Length; DRF would read one that is no number as none.
+
+    Raises:
+        ParseError: it is not a number of bytes.
+    """
+    text = request.META.get("CONTENT_LENGTH") or "0"
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise ParseError("Content-Length is not a number of bytes.")
+    return int(text)
+
+
 def read_body(request: HttpRequest, most: int) -> bytes:
     """Read a body of at most so many bytes.
 
@@ -32,12 +45,7 @@ def read_body(request: HttpRequest, most: int) -> bytes:
         PayloadTooLarge: it is longer, or says that it will be.
         ParseError: it ended before its length was reached.
     """
-    try:
-        announced = int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        raise ParseError("Content-Length is not a number.") from None
-    if announced < 0:
-        raise ParseError("Content-Length is negative.")
+    announced = announced_length(request)
     if announced > most:
         raise PayloadTooLarge
     try:

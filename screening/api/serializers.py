@@ -30,8 +30,8 @@ from screening.submissions import (
 
 # Control, format and separator characters make two identifiers that look alike.
 _UNSEEN = (
-    r"\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    r"\ufeff\ud800-\udfff"
+    r"\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\ufeff\ufff9-\ufffb"
 )
 _EDGE = rf"[^{_UNSEEN}\s]"
 CASE_ID_PATTERN = re.compile(rf"^{_EDGE}([^{_UNSEEN}]*{_EDGE})?$")
@@ -39,6 +39,8 @@ CASE_ID = WholeTextValidator(
     CASE_ID_PATTERN,
     "No control or invisible characters, and no space at either end.",
 )
+# Apart, since not every reader of the schema knows characters beyond 16 bits.
+NO_TAGS = WholeTextValidator(r"[^\U000e0000-\U000e007f]*", "No tag characters.")
 IDEMPOTENCY_KEY_PATTERN = re.compile(r"^[\x21-\x7e]{1,255}$")
 IDEMPOTENCY_KEY = WholeTextValidator(
     IDEMPOTENCY_KEY_PATTERN,
@@ -106,7 +108,7 @@ class SubmissionSerializer(StrictSerializer):
         required=False,
         min_length=1,
         max_length=128,
-        validators=[CASE_ID],
+        validators=[CASE_ID, NO_TAGS],
         help_text="The clinic's own identifier; made when absent.",
     )
     age_months = StrictIntegerField(

@@ -17,15 +17,22 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.settings import api_settings
 from rest_framework.viewsets import GenericViewSet
 
-from screening.api.filters import JobsQuerySerializer, WaitQuerySerializer, read_query
+from screening.api.filters import (
+    JobsQuerySerializer,
+    NoQuerySerializer,
+    WaitQuerySerializer,
+    read_query,
+)
 from screening.api.paging import Cursor, read_cursor
 from screening.api.parsers import (
     NDJSONParser,
     StrictJSONListParser,
     StrictJSONParser,
+    announced_length,
 )
 from screening.api.serializers import (
     IDEMPOTENCY_KEY_PATTERN,
@@ -88,6 +95,8 @@ class ApiViewSet(GenericViewSet):
 
     scopes: ClassVar[dict[str, str]] = {}
     body_required: ClassVar[frozenset[str]] = frozenset()
+    queries: ClassVar[dict[str, type[Serializer]]] = {}
+    query: dict[str, Any]
 
     @property
     def client(self) -> Client:
@@ -96,11 +105,18 @@ class ApiViewSet(GenericViewSet):
         return self.request.user
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse an empty body where there must be one: DRF would read it as {}."""
+        """Read the query, and refuse an empty body where there must be one.
+
+        DRF would read it as {}.
+        """
         super().initial(request, *args, **kwargs)
-        if self.action in self.body_required and request.META.get(
-            "CONTENT_LENGTH", "0"
-        ) in {"", "0"}:
+        if self.action is None:
+            return
+        self.query = read_query(
+            self.queries.get(self.action, NoQuerySerializer), request.query_params
+        )
+        length = announced_length(request._request)
+        if self.action in self.body_required and not length:
             raise ParseError("The body is empty. Send JSON, if only {}.")
 
     def finalize_response(
@@ -213,6 +229,7 @@ class JobViewSet(ApiViewSet):
         "cancel": Scope.JOBS_WRITE,
         "retry": Scope.JOBS_WRITE,
     }
+    queries = {"retrieve": WaitQuerySerializer, "list": JobsQuerySerializer}
     serializer_class = JobSerializer
 
     @extend_schema(
@@ -226,7 +243,7 @@ class JobViewSet(ApiViewSet):
 
         Where too many requests wait already, the answer comes at once.
         """
-        wait = read_query(WaitQuerySerializer, request.query_params)["wait"]
+        wait = self.query["wait"]
         row = self._row(job_id)
         if wait and row["status"] not in Job.ENDED and held_requests().acquire(False):
             try:
@@ -253,7 +270,7 @@ class JobViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Response:
         """Give one page; the `Link` header leads to the next, at constant cost."""
-        query = read_query(JobsQuerySerializer, request.query_params)
+        query = self.query
         cursor = read_cursor(query["cursor"]) if "cursor" in query else None
         jobs = _narrow(self.jobs(), query, cursor)
         limit = query["limit"]

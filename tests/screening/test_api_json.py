@@ -205,7 +205,7 @@ def test_escaped_surrogate_pairs_are_whole_characters(api):
 
 
 @pytest.mark.parametrize(
-    "accept", ["text/evil", "text/html", "application/xml", "application/json;q", "ü"]
+    "accept", ["text/evil", "text/html", "application/xml", "image/*", "ü"]
 )
 def test_an_answer_in_another_form_than_json_is_refused_in_json(api, accept):
     response = post(api, b"{}", HTTP_ACCEPT=accept)
@@ -234,12 +234,6 @@ def test_a_body_of_three_megabytes_is_413(api):
 )
 def test_a_content_length_that_is_no_length_of_a_body_is_400(api, length):
     response = post(api, text('"age_months": 24'), CONTENT_LENGTH=length)
-
-    check_refusal(response, 400, "INVALID_PAYLOAD")
-
-
-def test_a_content_length_longer_than_the_body_is_400(api):
-    response = post(api, b"{}", CONTENT_LENGTH="40")
 
     check_refusal(response, 400, "INVALID_PAYLOAD")
 
@@ -367,3 +361,12 @@ def test_an_accept_header_that_django_cannot_read_is_406(api, settings):
     status, body = serve(settings, HTTP_ACCEPT="text/html; q*=bogus''%41")
 
     assert (status, body["code"]) == (406, "NOT_ACCEPTABLE")
+
+
+@pytest.mark.usefixtures("_own_connection")
+def test_a_body_that_ends_early_is_400(api, settings):
+    status, body = serve(
+        settings, **{"CONTENT_LENGTH": "40", "wsgi.input": io.BytesIO(b"{}")}
+    )
+
+    assert (status, body["code"]) == (400, "INVALID_PAYLOAD")
