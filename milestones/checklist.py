@@ -8,7 +8,6 @@ monitoring aid and not a validated screening tool.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -46,9 +45,3 @@ def items() -> dict[str, Item]:
 def checklist(age_months: int) -> tuple[Item, ...]:
     """List the items of one checklist age; none for an age that has no checklist."""
     return tuple(item for item in items().values() if item.age_months == age_months)
-
-
-@cache
-def digest() -> str:
-    """Name the data by its content: the SHA-256 of the file, in hex."""
-    return hashlib.sha256(DATA.read_bytes()).hexdigest()

@@ -9,6 +9,8 @@ from milestones.checklist import Item
 from milestones.evidence import NOT_SURE, NOT_YET, YES, Evidence
 
 UNUSED_SHOWN = 20
+FINDINGS_SHOWN = 60
+_GRAVEST_FIRST = ("lost_skill", "missed", "parent_concern", "unsure")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.]{1,64}")
 
 
@@ -49,13 +51,16 @@ def explain(evidence: Evidence) -> list[dict[str, str]]:
 
 
 def _note(evidence: Evidence) -> Iterable[tuple[str, str]]:
-    """Say what was read in the note, item by item."""
+    """Say what was read in the note, skill by skill, the gravest first."""
     said = {
         "missed": ("free_text", "seems missing"),
         "unsure": ("free_text", "seems unsure"),
         "lost_skill": ("lost_skill", "seems lost"),
     }
-    for found in evidence.findings:
+    findings = sorted(
+        evidence.findings, key=lambda found: _GRAVEST_FIRST.index(found.kind)
+    )
+    for found in findings[:FINDINGS_SHOWN]:
         if found.kind == "parent_concern":
             yield "parent_concern", "Note: a worry (low confidence)."
             continue
@@ -63,6 +68,8 @@ def _note(evidence: Evidence) -> Iterable[tuple[str, str]]:
         skill = found.skill or "skills in general"
         against = f": {', '.join(found.keys)}" if found.keys else ""
         yield kind, f'Note: "{skill}" {words} (low confidence){against}'
+    if (more := len(findings) - FINDINGS_SHOWN) > 0:
+        yield "free_text", f"Note: {more} more findings (low confidence)."
     if doubted := [
         item
         for item in evidence.noted("missed")

@@ -24,10 +24,8 @@ def answered_no(found: Sequence[Word], at: int) -> bool:
     rest = ahead[first_mark + 1 :] if linked and first_mark is not None else ahead
     if not rest or rest[0].text not in cues.NO_ANSWER:
         return False
-    not_yet = [word.text for word in rest[:2]] == ["not", "yet"]
     after = 2 if rest[1:2] and rest[1].text == "yet" else 1
-    ends = bool(rest[after:]) and rest[after].form == "mark"
-    return ends and (linked or not_yet)
+    return bool(rest[after:]) and rest[after].form == "mark"
 
 
 def trouble_follows(found: Sequence[Word], at: int) -> bool:

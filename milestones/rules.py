@@ -6,12 +6,15 @@ answer by themselves where there is no model.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal
 
 from milestones import explanation, wording
-from milestones.checklist import digest
+from milestones.checklist import DATA as CHECKLISTS
 from milestones.evidence import NOT_SURE, Evidence, gather
+from milestones.phrases import DATA as PHRASES
 
 Risk = Literal["on_track", "monitor", "discuss", "refer"]
 
@@ -24,9 +27,11 @@ def higher(a: Risk, b: Risk) -> Risk:
     return max(a, b, key=RISK_ORDER.index)
 
 
+@cache
 def adapter_id() -> str:
-    """Name the checklist data in use by its content."""
-    return f"cdc2022-{digest()[:12]}"
+    """Name the data in use by its content: checklists and phrases, SHA-256 in hex."""
+    data = hashlib.sha256(CHECKLISTS.read_bytes() + PHRASES.read_bytes())
+    return f"cdc2022-{data.hexdigest()[:12]}"
 
 
 def assess(

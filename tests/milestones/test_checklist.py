@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -10,7 +9,7 @@ from collections import Counter
 import pytest
 
 from milestones import checklist as module
-from milestones.checklist import AGES, DOMAINS, checklist, digest, items
+from milestones.checklist import AGES, DOMAINS, checklist, items
 
 # Social-emotional, language, cognitive, movement.
 COUNTS = {
@@ -72,10 +71,6 @@ def test_items_come_by_age_and_then_by_domain():
 
 def test_an_age_without_a_checklist_has_no_items():
     assert checklist(7) == ()
-
-
-def test_the_digest_is_that_of_the_file():
-    assert digest() == hashlib.sha256(module.DATA.read_bytes()).hexdigest()
 
 
 def test_cdc_is_credited_without_claiming_its_endorsement():

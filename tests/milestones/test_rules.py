@@ -7,13 +7,15 @@ import re
 
 import pytest
 
-from milestones.checklist import AGES, CREDIT, checklist, digest
+from milestones.checklist import AGES, CREDIT, checklist
+from milestones.phrases import DATA
 from milestones.rules import RISK_ORDER, assess, higher
 
 TWO_YEARS = [item.key for item in checklist(24)]
 ALL_YES = dict.fromkeys(TWO_YEARS, "yes")
 WORDS = "24m.language.two_words_together"
 RUNS = "24m.movement.runs"
+VERBS = [row["verbs"][0] for row in json.loads(DATA.read_bytes())["skills"]]
 BOOK = "24m.language.points_in_book"
 
 
@@ -221,7 +223,7 @@ def test_the_result_has_the_agreed_fields():
         "checklist_age_months",
     ]
     assert result["model_id"] == "rules-cdc2022"
-    assert result["adapter_id"] == f"cdc2022-{digest()[:12]}"
+    assert re.fullmatch("cdc2022-[0-9a-f]{12}", result["adapter_id"])
     assert CREDIT in result["summary"]
 
 
@@ -262,6 +264,16 @@ def test_an_answer_outside_the_vocabulary_is_no_answer():
 
     assert result["confidence"] == round(12 / 13, 2)
     assert WORDS in details(result, "not_used")[0]
+
+
+def test_a_note_about_everything_is_explained_in_short():
+    note = ". ".join(f"no longer {word}. isn't {word}" for word in VERBS)
+    result = assess(age_months=24, observations=note, answers=ALL_YES)
+
+    assert result["risk"] == "refer"
+    assert 60 < len(result["explainability"]) < 100
+    assert "more findings" in json.dumps(details(result, "free_text"))
+    assert len(details(result, "lost_skill")) > 50
 
 
 def test_services_depend_on_the_childs_age():
