@@ -22,6 +22,7 @@ PROCESS_JOB = "screening.worker.process_job"
 DESCRIPTION = "screening job"
 QUIET_SECONDS = 1.0
 LONGEST_LOOK = 20_000
+SETTLING_SECONDS = 120
 
 
 def connect(*, timeout: float | None = None) -> Redis:
@@ -39,12 +40,17 @@ def connect(*, timeout: float | None = None) -> Redis:
     )
 
 
-@lru_cache(maxsize=1)
-def inference_queue() -> Queue:
-    """Return this process's one handle on the queue, and on its connection pool."""
+def open_queue() -> Queue:
+    """Open a handle on the queue with a connection pool of its own."""
     return Queue(
         settings.INFERENCE_QUEUE, connection=connect(), serializer=JSONSerializer
     )
+
+
+@lru_cache(maxsize=1)
+def inference_queue() -> Queue:
+    """Return the one handle that all requests of this process share."""
+    return open_queue()
 
 
 class Bell:
@@ -78,6 +84,7 @@ def enqueue(
                 description=DESCRIPTION,
                 result_ttl=0,
                 failure_ttl=60,
+                timeout=int(2 * settings.ROUTING_TIMEOUT_SECONDS) + SETTLING_SECONDS,
                 at_front=job_id in urgent,
             )
             for job_id in job_ids

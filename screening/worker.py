@@ -29,7 +29,6 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from redis.exceptions import RedisError
-from rq import Queue
 from rq.executions import Execution
 from rq.job import Job as RQJob
 from rq.serializers import JSONSerializer
@@ -37,7 +36,7 @@ from rq.worker.base import BaseWorker, WorkerStatus
 
 from routing.client import ModelClient
 from screening.models import Job
-from screening.queue import connect
+from screening.queue import connect, open_queue
 from screening.services.execution import (
     Outcome,
     ask_model,
@@ -52,7 +51,7 @@ from screening.services.reconciliation import lead, reconcile, step_down
 logger = logging.getLogger(__name__)
 
 DATABASE_AWAY = (OperationalError, InterfaceError)
-REPLY_SECONDS = 5.0
+REPLY_SECONDS = 1.0
 BLOCK_SECONDS = 1
 KEEP_RESULT_SECONDS = 60.0
 MOST_SETTLED_TOGETHER = 256
@@ -81,13 +80,10 @@ class ScreeningWorker(BaseWorker):
     def __init__(self, *, name: str = "", concurrency: int = 0) -> None:
         host = socket.gethostname().split(".")[0]
         name = name or f"{host}-{os.getpid()}-{uuid4().hex[:6]}"
-        queue = Queue(
-            settings.INFERENCE_QUEUE,
-            connection=connect(timeout=REPLY_SECONDS),
-            serializer=JSONSerializer,
-        )
-        super().__init__([queue], name=name, serializer=JSONSerializer)
-        self.queue = queue
+        self.queue = open_queue()
+        super().__init__([self.queue], name=name, serializer=JSONSerializer)
+        # Waiting for an id takes longer than any other reply may.
+        self.waiting_line = connect(timeout=BLOCK_SECONDS + REPLY_SECONDS)
         self.concurrency = concurrency or settings.JOB_CONCURRENCY
         self.stopping = threading.Event()
         self.drained = threading.Event()
@@ -195,9 +191,9 @@ class ScreeningWorker(BaseWorker):
     def _pop(self, most: int) -> list[UUID]:
         """Take ids off the queue; wait a second for one when there is none."""
         key = self.queue.key
-        found: Any = self.connection.lpop(key, most)
+        found: Any = self.waiting_line.lpop(key, most)
         if not found:
-            popped: Any = self.connection.blpop([key], timeout=BLOCK_SECONDS)
+            popped: Any = self.waiting_line.blpop([key], timeout=BLOCK_SECONDS)
             found = [popped[1]] if popped else []
         ids = []
         for raw in found:

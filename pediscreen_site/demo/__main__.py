@@ -125,7 +125,7 @@ def demonstrate(parts: DemoParts, *, cases: int, leave: bool) -> bool:
     done = [row for row in accepted if row.job["status"] == "DONE"]
     say()
     say(
-        f"{len(done)} of {len(accepted)} accepted cases are DONE and wait for a clinician; "
+        f"{len(done)} of {len(accepted)} accepted cases are DONE, for a clinician to review; "
         f"{len(submitted) - len(accepted)} refused. {time.monotonic() - begun:.1f} s."
     )
     if not leave:

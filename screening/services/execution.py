@@ -11,6 +11,7 @@ import logging
 import random
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -147,10 +148,19 @@ def run_job(job_id: UUID, *, worker: str) -> None:
     client = ModelClient(connections=1)
     try:
         for job in jobs:
-            outcome = client.start(ask_model(client, job)).result()
+            outcome = _wait_renewing(client.start(ask_model(client, job)), job, worker)
             settle([with_rules(outcome)], worker=worker)
     finally:
         client.close()
+
+
+def _wait_renewing(call: Future[Outcome], job: Job, worker: str) -> Outcome:
+    """Wait for the call to end; keep the lease meanwhile."""
+    while True:
+        try:
+            return call.result(timeout=settings.JOB_HEARTBEAT_SECONDS)
+        except TimeoutError:
+            renew_leases([job], worker=worker)
 
 
 def with_rules(outcome: Outcome) -> Outcome:
