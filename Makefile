@@ -32,7 +32,7 @@ lint: $(VENV)/dev.done ## style, types, imports, migrations, settings, schema
 	DEBUG=true $(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file /dev/null
 
 bench: $(VENV)/test.done ## the figures of docs/performance.md, as ratios in one run
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lock: $(VENV)/dev.done ## compile requirements/*.in into *.txt
 	for name in base prod demo test dev; do \

@@ -54,12 +54,17 @@ def drain(
     """
     with (
         null_model(milliseconds) as url,
-        Stack(EDGE_MODEL_URL=url, JOB_CONCURRENCY=concurrency, JOB_LEASE_SECONDS=30)
-        as stack,
+        Stack(
+            EDGE_MODEL_URL=url, JOB_CONCURRENCY=concurrency, JOB_LEASE_SECONDS=30
+        ) as stack,
     ):
         api = stack.start_api()
         body = [
-            {"case_id": f"bench-{n}", "age_months": 24, "observations": "runs and jumps"}
+            {
+                "case_id": f"bench-{n}",
+                "age_months": 24,
+                "observations": "runs and jumps",
+            }
             for n in range(1000)
         ]
         for part in range(0, jobs, 1000):
@@ -91,5 +96,3 @@ def _span(kind: str) -> str:
         return f"SELECT ({day}) * 86400 FROM screening_job"
     span = "max(finished_at) - min(started_at)"
     return f"SELECT extract(epoch FROM {span}) FROM screening_job"
-
-

@@ -1,0 +1,84 @@
+"""``make bench``: our figures beside those of earlier systems, in one run.
+
+make bench                     everything, on PostgreSQL
+make bench ARGS="drain"        only the worker
+make bench ARGS="submit"       only the API
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+from collections.abc import Callable
+
+ROUNDS = 3
+EARLIER = {
+    # path: (the earlier FastAPI + RQ system, the best prototype), on 2 shared cores
+    "drain, 0 ms, jobs/s": ("2.9", "463"),
+    "drain, 200 ms x 32, jobs/s": ("1.9", "148"),
+    "drain, 200 ms x 256, jobs/s": ("-", "-"),
+    "drain, 2 processes, 0 ms, jobs/s": ("-", "515"),
+    "worker memory x 32, MB": ("106", "81"),
+    "worker memory x 256, MB": ("-", "-"),
+    "submit x 16, r/s": ("176", "556"),
+    "submit x 16, CPU ms": ("5.7", "2.6"),
+    "submit x 64, p99 ms": ("-", "212"),
+    "bulk, jobs/s": ("-", "-"),
+}
+
+
+def median(measure: Callable[[], dict[str, float]], rounds: int) -> dict[str, float]:
+    """Return the median of each figure over some rounds."""
+    found = [measure() for _ in range(rounds)]
+    return {key: statistics.median(f[key] for f in found) for key in found[0]}
+
+
+def show(path: str, figure: float, bound: float | None = None) -> None:
+    """Print one figure beside the earlier ones, and as a share of its bound."""
+    earlier, prototype = EARLIER[path]
+    share = "" if bound is None else f"{figure / bound:8.0%} of {bound:g}"
+    sys.stdout.write(f"{path:<36}{figure:>9.1f}{earlier:>10}{prototype:>11}{share}\n")
+    sys.stdout.flush()
+
+
+def drain_figures(rounds: int) -> None:
+    """Measure one worker process."""
+    from tests.benchmarks.drain import drain
+
+    quick = median(lambda: drain(jobs=4000, milliseconds=0), rounds)
+    show("drain, 0 ms, jobs/s", quick["jobs/s"])
+    both = median(lambda: drain(jobs=6000, milliseconds=0, workers=2), rounds)
+    show("drain, 2 processes, 0 ms, jobs/s", both["jobs/s"])
+    slow = median(lambda: drain(jobs=3000, milliseconds=200), rounds)
+    show("drain, 200 ms x 32, jobs/s", slow["jobs/s"], bound=160)
+    show("worker memory x 32, MB", slow["RSS MB"])
+    wide = median(lambda: drain(jobs=10_000, milliseconds=200, concurrency=256), rounds)
+    show("drain, 200 ms x 256, jobs/s", wide["jobs/s"], bound=1280)
+    show("worker memory x 256, MB", wide["RSS MB"])
+
+
+def submit_figures(rounds: int) -> None:
+    """Measure the API."""
+    from tests.benchmarks.submit import bulk, submit
+
+    few = median(lambda: submit(seconds=5, connections=16), rounds)
+    show("submit x 16, r/s", few["r/s"])
+    show("submit x 16, CPU ms", few["CPU ms"])
+    many = median(lambda: submit(seconds=5, connections=64), rounds)
+    show("submit x 64, p99 ms", many["p99 ms"])
+    show("bulk, jobs/s", median(lambda: bulk(requests=4), rounds)["jobs/s"])
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TEST_DATABASE", "postgresql")
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("what", nargs="*", default=["drain", "submit"])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    sys.stdout.write(f"on {os.environ['TEST_DATABASE']}, {os.cpu_count()} cores, ")
+    sys.stdout.write(f"median of {options.rounds}\n")
+    sys.stdout.write(f"{'':36}{'now':>9}{'earlier':>10}{'prototype':>11}\n")
+    for part in options.what:
+        {"drain": drain_figures, "submit": submit_figures}[part](options.rounds)
