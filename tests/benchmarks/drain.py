@@ -18,8 +18,8 @@ from tests.system.stack import PYTHON, Stack, free_port, wait_until
 MODEL = """
 import asyncio, sys
 from aiohttp import web
-ANSWER = (b'{"result": {"risk": "monitor", "summary": ["An answer."], "confidence": 0.5,'
-          b' "recommendations": [], "explainability": [], "model_id": "null-1"}}')
+ANSWER = (b'{"result": {"risk": "monitor", "summary": ["An answer."],'
+          b' "confidence": 0.5, "explainability": [], "model_id": "null-1"}}')
 async def infer(request):
     await request.read()
     if DELAY:

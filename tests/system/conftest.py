@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import servers
 from tests.system.stub_model import StubModel
 
 
@@ -15,3 +16,8 @@ def model() -> Iterator[StubModel]:
     stub = StubModel()
     yield stub
     stub.stop()
+
+
+collect_ignore = (
+    [] if servers.database_kind() == "postgresql" else ["test_postgres_faults.py"]
+)

@@ -57,6 +57,12 @@ def _migrated(kind: str) -> str:
         servers.run_sql(f"CREATE DATABASE {name}")
         url = servers.postgres_url(name)
         _templates[kind] = name
+    migrate(url)
+    return _templates[kind]
+
+
+def migrate(url: str) -> None:
+    """Migrate one database."""
     subprocess.run(
         [PYTHON, "manage.py", "migrate", "-v0"],
         cwd=servers.ROOT,
@@ -69,7 +75,6 @@ def _migrated(kind: str) -> str:
         },
         check=True,
     )
-    return _templates[kind]
 
 
 _templates: dict[str, str] = {}
@@ -84,7 +89,8 @@ class Stack:
     root = servers.ROOT
     python = PYTHON
 
-    def __init__(self, **env: Any) -> None:
+    def __init__(self, *, server: Any = None, **env: Any) -> None:
+        self.server = server
         self.folder = Path(tempfile.mkdtemp(prefix="ps-"))
         self.kind = servers.database_kind()
         self.redis = EmbeddedValkey(folder=self.folder / "r")
@@ -125,7 +131,7 @@ class Stack:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.redis.process.pid, signal.SIGCONT)
         self.redis.stop()
-        if self.kind == "postgresql":
+        if self.kind == "postgresql" and self.server is None:
             servers.run_sql(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -221,9 +227,12 @@ class Stack:
     def database_url(self) -> str:
         if self.kind == "sqlite":
             return f"sqlite:///{self.database}"
-        return servers.postgres_url(self.database)
+        return servers.postgres_url(self.database, self.server)
 
     def _make_database(self) -> str:
+        if self.server is not None:
+            migrate(servers.postgres_url("postgres", self.server))
+            return "postgres"
         template = _migrated(self.kind)
         if self.kind == "sqlite":
             path = self.folder / "db.sqlite3"
@@ -240,7 +249,7 @@ class Stack:
 
             with contextlib.closing(sqlite3.connect(self.database, timeout=10)) as db:
                 return list(db.execute(sql))
-        with servers.connect(self.database) as connection:
+        with servers.connect(self.database, server=self.server) as connection:
             return list(connection.execute(sql))
 
     def events(self) -> dict[str, list[str]]:
