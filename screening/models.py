@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import connections, models
+from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
-from django.db.models.sql import UpdateQuery
 
 from screening.results import RISING
+from screening.statements import update_each_returning_ids, update_returning_ids
 from screening.submissions import PRIORITIES
 
 
@@ -130,16 +130,28 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def update_returning_ids(self, **values: Any) -> list[uuid.UUID]:
         """Update all rows of this queryset in one statement; return their ids."""
-        query: Any = self.query.chain(UpdateQuery)
-        query.add_update_values(values)
-        connection = connections[self.db]
-        sql, params = query.get_compiler(self.db).as_sql()
-        with connection.cursor() as cursor:
-            cursor.execute(f"{sql} RETURNING {connection.ops.quote_name('id')}", params)
-            return [
-                found if isinstance(found, uuid.UUID) else uuid.UUID(found)
-                for (found,) in cursor.fetchall()
-            ]
+        return update_returning_ids(self, values)
+
+    def complete(self, drafts: Sequence[dict[str, Any]]) -> set[uuid.UUID]:
+        """Store drafts under the claims that brought them; return whose claims held.
+
+        One UPDATE for all of them. Each draft holds ``id`` and ``attempt``, the fence,
+        beside what is stored: a row that is not running under that attempt is left as
+        it is.
+        """
+        stored = update_each_returning_ids(
+            self.filter(status=Job.Status.RUNNING),
+            keys=["id", "attempt"],
+            constants={
+                "status": Job.Status.DONE,
+                "worker": "",
+                "lease_until": None,
+                "finished_at": Now(),
+                "updated_at": Now(),
+            },
+            values=drafts,
+        )
+        return set(stored)
 
 
 class Job(models.Model):

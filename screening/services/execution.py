@@ -185,63 +185,84 @@ def with_rules(outcome: Outcome) -> Outcome:
 
 
 def _settle_all(outcomes: Sequence[Outcome], worker: str) -> None:
-    reviews: list[Review] = []
-    events: list[Event] = []
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.job.pk):
-        job = outcome.job
-        values, event = _verdict(outcome, worker)
-        values |= {"worker": "", "lease_until": None, "updated_at": Now()}
-        held = Job.objects.filter(pk=job.pk).held(job.attempt).update(**values)
-        if not held:
-            events.append(_event(job, Action.STALE_RESULT_REFUSED, worker))
-            continue
-        events.append(event)
-        if outcome.result is not None:
-            reviews.append(_open_review(outcome, values["risk"]))
-    if reviews:
-        Review.objects.bulk_create(reviews)
-    record(events)
+    in_order = sorted(outcomes, key=lambda outcome: outcome.job.pk)
+    answered = [outcome for outcome in in_order if outcome.result is not None]
+    failed = [outcome for outcome in in_order if outcome.result is None]
+    _complete(answered, worker)
+    for outcome in failed:
+        _release_or_fail(outcome, worker)
 
 
-def _verdict(outcome: Outcome, worker: str) -> tuple[dict[str, Any], Event]:
-    """Say what becomes of the job, and the event that tells of it."""
-    job = outcome.job
-    route = [*job.route, outcome.route][-KEPT_ROUTES:]
-    if outcome.result is not None:
-        result = outcome.result
-        risk = listed_risk(result.risk, outcome.rules_risk)
-        return {
-            "status": Job.Status.DONE,
-            "route": route,
-            "target": outcome.target,
-            "result": result.raw,
-            "result_problems": list(result.problems),
-            "model_id": result.model_id,
-            "model_risk": result.risk,
-            "rules_risk": outcome.rules_risk,
-            "risk": risk,
-            "finished_at": Now(),
-        }, _event(job, Action.JOB_COMPLETED, worker, target=outcome.target)
+def _complete(outcomes: Sequence[Outcome], worker: str) -> None:
+    """Store drafts and open their reviews, for the claims that still hold."""
+    if not outcomes:
+        return
+    drafts = [_draft(outcome) for outcome in outcomes]
+    held = Job.objects.complete(drafts)
+    pairs = list(zip(outcomes, drafts, strict=True))
+    Review.objects.bulk_create(
+        _open_review(outcome, draft["risk"])
+        for outcome, draft in pairs
+        if outcome.job.pk in held
+    )
+    record(
+        _event(outcome.job, Action.JOB_COMPLETED, worker, target=outcome.target)
+        if outcome.job.pk in held
+        else _event(outcome.job, Action.STALE_RESULT_REFUSED, worker)
+        for outcome in outcomes
+    )
 
-    error = outcome.error
+
+def _draft(outcome: Outcome) -> dict[str, Any]:
+    """List what is stored of an answer, with the claim that it came under."""
+    result = outcome.result
+    assert result is not None
+    return {
+        "id": outcome.job.pk,
+        "attempt": outcome.job.attempt,
+        "route": _longer_route(outcome),
+        "target": outcome.target,
+        "result": result.raw,
+        "result_problems": list(result.problems),
+        "model_id": result.model_id,
+        "model_risk": result.risk,
+        "rules_risk": outcome.rules_risk,
+        "risk": listed_risk(result.risk, outcome.rules_risk),
+    }
+
+
+def _release_or_fail(outcome: Outcome, worker: str) -> None:
+    """Put the job back for a later try, or end it where there has been enough."""
+    job, error = outcome.job, outcome.error
     assert error is not None
     failures = job.failures + 1
-    if isinstance(error, TryAnother) and failures < _most_failures(error):
-        wait = _backoff(failures, error.retry_after)
-        return {
-            "status": Job.Status.PENDING,
-            "route": route,
-            "failures": failures,
-            "not_before": Now() + timedelta(seconds=wait),
-        }, _event(job, Action.JOB_RELEASED, worker, code=error.code)
-    return {
-        "status": Job.Status.FAILED,
-        "route": route,
+    values: dict[str, Any] = {
+        "route": _longer_route(outcome),
         "failures": failures,
-        "error_code": error.code,
-        "error": str(error)[:2048],
-        "finished_at": Now(),
-    }, _event(job, Action.JOB_FAILED, worker, code=error.code)
+        "worker": "",
+        "lease_until": None,
+        "updated_at": Now(),
+    }
+    if isinstance(error, TryAnother) and failures < _most_failures(error):
+        wait = timedelta(seconds=_backoff(failures, error.retry_after))
+        values |= {"status": Job.Status.PENDING, "not_before": Now() + wait}
+        action = Action.JOB_RELEASED
+    else:
+        values |= {
+            "status": Job.Status.FAILED,
+            "error_code": error.code,
+            "error": str(error)[:2048],
+            "finished_at": Now(),
+        }
+        action = Action.JOB_FAILED
+    held = Job.objects.filter(pk=job.pk).held(job.attempt).update(**values)
+    if not held:
+        action = Action.STALE_RESULT_REFUSED
+    record([_event(job, action, worker, code=error.code)])
+
+
+def _longer_route(outcome: Outcome) -> list[dict[str, Any]]:
+    return [*outcome.job.route, outcome.route][-KEPT_ROUTES:]
 
 
 def _most_failures(error: TryAnother) -> int:

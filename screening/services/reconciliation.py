@@ -115,31 +115,29 @@ def ring_forgotten(queue: Queue) -> tuple[int, int]:
     Those submitted just now are left to the request that stored them. Returns how
     many were enqueued, and how many Redis would not take.
     """
-    forgotten = (
+    due = (
         Job.objects.due()
         .filter(created_at__lt=Now() - JUST_SUBMITTED)
         .order_by("not_before")
         .values_list("pk", "priority")
     )
-    due = list(forgotten[:BATCH])
-    if not due:
-        return 0, 0
     try:
+        # First the queue, then the rows: one taken in between is no longer due.
         queued = doorbell.waiting(queue)
     except RedisError:
-        return 0, len(due)
+        return 0, due.count()
     if queued is None:
         return 0, 0
-    if len(due) == BATCH:
-        # Those that are queued already must not hide the forgotten ones behind them.
-        due = [
-            job for job in forgotten[: BATCH + len(queued)] if str(job[0]) not in queued
-        ]
-        due = due[:BATCH]
-    missing = [pk for pk, _ in due if str(pk) not in queued]
-    urgent = {pk for pk, priority in due if priority in {"urgent", "high"}}
-    if not missing:
+    # Those that are queued already must not hide the forgotten ones behind them.
+    forgotten = [
+        (pk, priority)
+        for pk, priority in due[: BATCH + len(queued)]
+        if str(pk) not in queued
+    ][:BATCH]
+    if not forgotten:
         return 0, 0
+    missing = [pk for pk, _ in forgotten]
+    urgent = {pk for pk, priority in forgotten if priority in {"urgent", "high"}}
     if not doorbell.enqueue(missing, urgent=urgent, queue=queue):
         return 0, len(missing)
     logger.info("Enqueued %d forgotten jobs", len(missing))

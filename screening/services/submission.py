@@ -85,12 +85,7 @@ def submit_jobs(
         stored = _store(clinic, client, fresh)
 
     if stored:
-        urgent = {
-            submission.job_id
-            for submission in fresh
-            if submission.priority in {"urgent", "high"}
-        }
-        queue.enqueue(stored, urgent=urgent)
+        _enqueue(fresh)
     return [
         answer
         if isinstance(answer, Accepted | ScreeningError)
@@ -102,6 +97,19 @@ def submit_jobs(
         )
         for answer, submission in zip(answers, submissions, strict=True)
     ]
+
+
+def _enqueue(submissions: Sequence[Submission]) -> None:
+    """Ring for all. What goes in front passes what went before: the first goes last."""
+    in_front = [
+        submission.job_id
+        for priority in ("urgent", "high")
+        for submission in submissions
+        if submission.priority == priority
+    ]
+    passed = set(in_front)
+    behind = [s.job_id for s in submissions if s.job_id not in passed]
+    queue.enqueue([*reversed(in_front), *behind], urgent=passed)
 
 
 def _sort(

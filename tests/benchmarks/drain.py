@@ -74,7 +74,12 @@ def drain(
             assert answer.status_code == 200, answer.text
         api.terminate()
         started = [psutil.Process(stack.start_worker().pid) for _ in range(workers)]
-        wait_until(lambda: _left(stack) == 0, seconds=300, what="drained")
+        wait_until(
+            lambda: _left(stack) == 0 or not all(p.is_running() for p in started),
+            seconds=300,
+            what="drained",
+        )
+        assert _left(stack) == 0, stack.log("worker")
         cpu = sum(sum(p.cpu_times()[:2]) for p in started)
         memory = max(p.memory_info().rss for p in started) / (1 << 20)
         [(seconds,)] = stack.rows(_span(stack.kind))
