@@ -73,15 +73,16 @@ def drain(
             )
             assert answer.status_code == 200, answer.text
         api.terminate()
-        started = [psutil.Process(stack.start_worker().pid) for _ in range(workers)]
+        started = [stack.start_worker() for _ in range(workers)]
         wait_until(
-            lambda: _left(stack) == 0 or not all(p.is_running() for p in started),
+            lambda: _left(stack) == 0 or any(p.poll() is not None for p in started),
             seconds=300,
             what="drained",
         )
         assert _left(stack) == 0, stack.log("worker")
-        cpu = sum(sum(p.cpu_times()[:2]) for p in started)
-        memory = max(p.memory_info().rss for p in started) / (1 << 20)
+        running = [psutil.Process(process.pid) for process in started]
+        cpu = sum(sum(process.cpu_times()[:2]) for process in running)
+        memory = max(process.memory_info().rss for process in running) / (1 << 20)
         [(seconds,)] = stack.rows(_span(stack.kind))
         return {
             "jobs/s": jobs / float(seconds),
