@@ -1,14 +1,31 @@
-"""Reading one environment variable, so that a mistake names it and says the fix."""
+"""Reading one environment variable, so that a mistake names it and says the fix.
+
+A variable that is empty counts as left out.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from redis.connection import parse_url
 
 env = environ.Env()
+DATABASE_SCHEMES = {"sqlite", "postgres", "postgresql"}
+REDIS_SCHEMES = {"redis", "rediss", "unix"}
+
+
+def text(name: str, default: str = "") -> str:
+    """Read a text, without the white space around it, such as a file's last line end.
+
+    Not by way of django-environ, which takes a text that begins with ``$`` for the
+    name of another variable.
+    """
+    return os.environ.get(name, "").strip() or default
 
 
 def number(
@@ -19,18 +36,18 @@ def number(
     Raises:
         ImproperlyConfigured: it is not a number, or out of bounds.
     """
-    text = env.str(name, default=str(default)).strip()
+    given = text(name, str(default))
     try:
-        value: float = int(text) if whole else float(text)
+        value: float = int(given) if whole else float(given)
     except ValueError:
         kind = "a whole number" if whole else "a number"
         raise ImproperlyConfigured(
-            f"{name} must be {kind}. Set it to one, or leave it out for {default}."
+            f"{name} must be {kind}. Set it to one, or leave it out for {default:g}."
         ) from None
     if not minimum <= value <= maximum:
         raise ImproperlyConfigured(
             f"{name} must lie between {minimum} and {maximum}. "
-            f"Set it within that, or leave it out for {default}."
+            f"Set it within that, or leave it out for {default:g}."
         )
     return value
 
@@ -47,33 +64,45 @@ def flag(name: str, *, default: bool) -> bool:
         ImproperlyConfigured: it is neither.
     """
     words = {"true": True, "1": True, "yes": True, "on": True}
-    words |= {"false": False, "0": False, "no": False, "off": False, "": default}
-    text = env.str(name, default="").strip().lower()
-    if text not in words:
-        raise ImproperlyConfigured(f"{name} must be true or false.")
-    return words[text]
+    words |= {"false": False, "0": False, "no": False, "off": False}
+    given = text(name, str(default)).lower()
+    if given not in words:
+        raise ImproperlyConfigured(
+            f"{name} must be true or false. "
+            f"Set it to one, or leave it out for {str(default).lower()}."
+        )
+    return words[given]
 
 
 def url(name: str, default: str, *, schemes: tuple[str, ...]) -> str:
-    """Read a URL with one of these schemes; an empty one means not configured.
+    """Read a URL with one of these schemes; none at all means not configured.
 
     Raises:
-        ImproperlyConfigured: it has another scheme, or no host or path.
+        ImproperlyConfigured: it has another scheme, or no usable host, port or path.
     """
-    text = env.str(name, default=default).strip()
-    if not text:
-        return ""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in schemes and bool(parts.netloc or parts.path)
-        if parts.scheme in {"http", "https"}:
-            usable = usable and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    given = text(name, default)
+    if given and not _is_url(given, schemes):
         wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
-        raise ImproperlyConfigured(f"{name} must be a URL such as {wanted}.")
-    return text
+        raise ImproperlyConfigured(
+            f"{name} must be a URL such as {wanted}. Set it to one, or leave it out"
+            + (f" for {default}." if default else ".")
+        )
+    return given
+
+
+def _is_url(given: str, schemes: tuple[str, ...]) -> bool:
+    if not given.isprintable() or " " in given or "\\" in given:
+        return False
+    try:
+        parts = urlsplit(given)
+        if parts.scheme not in schemes or "://" not in given or parts.port == 0:
+            return False
+        if parts.scheme in REDIS_SCHEMES:
+            parse_url(given)  # type: ignore[no-untyped-call]
+        (parts.hostname or "").encode("idna")
+    except ValueError:
+        return False
+    return bool(parts.path if parts.scheme == "unix" else parts.hostname)
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
@@ -82,27 +111,108 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     Raises:
         ImproperlyConfigured: it is none of them.
     """
-    text = env.str(name, default=default).strip().upper()
-    if text not in allowed:
-        raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}.")
-    return text
+    given = text(name, default).upper()
+    if given not in allowed:
+        raise ImproperlyConfigured(
+            f"{name} must be one of {', '.join(allowed)}. "
+            f"Set it to one, or leave it out for {default}."
+        )
+    return given
+
+
+def names(name: str, default: list[str]) -> list[str]:
+    """Read a list of texts between commas."""
+    given = [part.strip() for part in text(name).split(",")]
+    return [part for part in given if part] or default
+
+
+def hosts(name: str, default: list[str], *, any_host: bool) -> list[str]:
+    """Read the host names that are answered; ``*`` for all only if ``any_host``.
+
+    Raises:
+        ImproperlyConfigured: one of them is no host name.
+    """
+    given = names(name, default)
+    for host in given:
+        if host == "*" and not any_host:
+            raise ImproperlyConfigured(
+                f"{name} must not be *: anybody's host name would be answered. Set it "
+                "to the names that the service has, such as screening.example.org."
+            )
+        if "/" in host or " " in host or not host.isascii():
+            raise ImproperlyConfigured(
+                f"{name} must be host names between commas, with neither scheme nor "
+                "path. Set it to such as screening.example.org,localhost."
+            )
+    return given
+
+
+def origins(name: str) -> list[str]:
+    """Read the origins whose forms are taken, each with its scheme.
+
+    Raises:
+        ImproperlyConfigured: one of them has no scheme or no host, or is for all.
+    """
+    given = names(name, [])
+    for origin in given:
+        host = urlsplit(origin).hostname if _is_url(origin, ("https", "http")) else None
+        if not host or host == "*" or urlsplit(origin).path.strip("/"):
+            raise ImproperlyConfigured(
+                f"{name} must be origins between commas, each with its scheme and "
+                "without a path. Set it to such as https://screening.example.org."
+            )
+    return given
+
+
+def key(name: str) -> str:
+    """Read a key that clients send in a header; none means not configured.
+
+    Raises:
+        ImproperlyConfigured: no header could carry it.
+    """
+    given = text(name)
+    if not given.isascii() or not given.isprintable() or " " in given:
+        raise ImproperlyConfigured(
+            f"{name} must be visible ASCII characters without spaces. Set it to the "
+            "output of: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return given
+
+
+def time_zone(name: str, default: str) -> str:
+    """Read the name of a time zone.
+
+    Raises:
+        ImproperlyConfigured: there is none of this name.
+    """
+    given = text(name, default)
+    try:
+        ZoneInfo(given)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ImproperlyConfigured(
+            f"{name} must be the name of a time zone, such as Europe/London. "
+            f"Set it to one, or leave it out for {default}."
+        ) from None
+    return given
 
 
 def database(name: str, default: str) -> dict[str, Any]:
     """Read a database URL as Django's settings for it.
 
     Raises:
-        ImproperlyConfigured: it is not the URL of SQLite or PostgreSQL.
+        ImproperlyConfigured: it is not the URL of an SQLite file or of PostgreSQL.
     """
-    engines = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
+    given = text(name, default)
+    found: dict[str, Any] = {}
     try:
-        found: dict[str, Any] = env.db(name, default=default)
-        usable = found.get("ENGINE") in engines and bool(found.get("NAME"))
+        if urlsplit(given).scheme in DATABASE_SCHEMES:
+            found = env.db_url_config(given)
     except (ValueError, KeyError, ImproperlyConfigured):
-        usable = False
-    if not usable:
+        found = {}
+    # A database in memory would be another one in each process.
+    if found.get("NAME", "") in {"", ":memory:"}:
         raise ImproperlyConfigured(
-            f"{name} must be a sqlite:/// or postgresql:// URL, such as "
+            f"{name} must be a sqlite:/// or postgresql:// URL. Set it to one such as "
             "sqlite:///./orchestrator_dev.db or postgresql://user:password@host/name."
         )
     return found

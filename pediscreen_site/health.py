@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
 from redis.exceptions import RedisError
 from rq import Worker
 
+from pediscreen_site.api.errors import method_not_allowed
 from screening.queue import inference_queue
 from screening.services.keys import anyone, recognise
 
+View = Callable[[HttpRequest], HttpResponse]
 
-@require_safe
+
+def only_reading(view: View) -> View:
+    """Answer any method but GET and HEAD with a 405, and none from a cache."""
+
+    @csrf_exempt
+    @wraps(view)
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.method in {"GET", "HEAD"}:
+            response = view(request)
+        else:
+            response = method_not_allowed(["GET", "HEAD"])
+        response["Cache-Control"] = "no-store"
+        return response
+
+    return answer
+
+
+@only_reading
 def health(request: HttpRequest) -> HttpResponse:
     """Answer as the earlier system did."""
     return JsonResponse({"status": "ok", "service": "routing-orchestrator"})
 
 
-@require_safe
+@only_reading
 def livez(request: HttpRequest) -> HttpResponse:
     """Say that the process answers; whatever else is away, a restart would not help."""
     return JsonResponse({"status": "ok"})
 
 
-@require_safe
+@only_reading
 def readyz(request: HttpRequest) -> HttpResponse:
     """Say whether requests can be served: 503 when the database is away.
 
@@ -50,7 +71,7 @@ def _database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except Error:
         return "down"
     return "ok"
 

@@ -14,7 +14,12 @@ from pediscreen_site.environment import (
     database,
     env,
     flag,
+    hosts,
+    key,
     number,
+    origins,
+    text,
+    time_zone,
     url,
     whole_number,
 )
@@ -26,7 +31,7 @@ if (BASE_DIR / ".env").is_file():
 # --- Security: nothing has a usable default outside DEBUG ---------------------
 
 DEBUG = flag("DEBUG", default=False)
-SECRET_KEY = env.str("DJANGO_SECRET_KEY", default="")
+SECRET_KEY = text("DJANGO_SECRET_KEY")
 if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured(
@@ -35,8 +40,10 @@ if not SECRET_KEY:
             "(or set DEBUG=true on a machine that holds no child's data)."
         )
     SECRET_KEY = secrets.token_urlsafe(64)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = hosts(
+    "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], any_host=DEBUG
+)
+CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS")
 HTTPS = flag("HTTPS", default=False)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(health|livez|readyz)$"]
@@ -117,8 +124,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 STATIC_URL = "static/"
 # An image makes this folder and collects its files there. A checkout has none, and
@@ -149,7 +157,7 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
     DATABASES["default"]["OPTIONS"] = {
         **DATABASES["default"].get("OPTIONS", {}),
-        "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 2},
+        "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 1.5},
         "connect_timeout": 2,
         "options": "-c statement_timeout=5000 -c lock_timeout=2000 "
         "-c idle_in_transaction_session_timeout=30000",
@@ -172,7 +180,7 @@ JOB_LEASE_SECONDS = number("JOB_LEASE_SECONDS", 30, minimum=1, maximum=3600)
 JOB_HEARTBEAT_SECONDS = number(
     "JOB_HEARTBEAT_SECONDS", JOB_LEASE_SECONDS / 3, minimum=0.1, maximum=1200
 )
-JOB_MAX_ATTEMPTS = whole_number("JOB_MAX_ATTEMPTS", 8, minimum=1, maximum=100)
+JOB_MAX_ATTEMPTS = whole_number("JOB_MAX_ATTEMPTS", 30, minimum=1, maximum=100)
 JOB_MAX_CRASHES = whole_number("JOB_MAX_CRASHES", 3, minimum=1, maximum=100)
 JOB_BACKOFF_SECONDS = number("JOB_BACKOFF_SECONDS", 2, minimum=0.05, maximum=3600)
 JOB_BACKOFF_MAX_SECONDS = number(
@@ -195,7 +203,7 @@ MODEL_SERVER_PORT = whole_number("MODEL_SERVER_PORT", 8000, minimum=1, maximum=6
 
 # --- HTTP API -----------------------------------------------------------------
 
-API_KEY = env.str("API_KEY", default="")
+API_KEY = key("API_KEY")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 BULK_MAX_BYTES = whole_number("BULK_MAX_BYTES", 16 << 20, minimum=1024, maximum=1 << 28)
 # A held request occupies a server thread; beyond this many it is answered at once.
@@ -259,6 +267,8 @@ LOGGING: dict[str, Any] = {
         # Its messages quote the request; the envelope answers it, the status says it.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # Below this, each SQL statement is logged with what it stores.
+        "django.db.backends": {"level": "INFO"},
         "rq.worker": {"handlers": ["stderr"], "propagate": False},
         "aiohttp": {"level": "WARNING"},
     },

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 
 from django.conf import settings
-from django.core.checks import ERROR, run_checks
+from django.core.checks import ERROR, CheckMessage, Tags, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from screening.services.keys import keys_exist
 
 logger = logging.getLogger(__name__)
+
+WEAK_KEY = "security.W009"
 
 
 def refuse_unusable_configuration() -> None:
@@ -23,9 +25,9 @@ def refuse_unusable_configuration() -> None:
     Raises:
         ImproperlyConfigured: a system check fails, or there is no API key.
     """
-    errors = [found for found in run_checks() if found.level >= ERROR]
+    errors = dict.fromkeys(str(f) for f in _checks() if _stops_the_start(f))
     if errors:
-        raise ImproperlyConfigured("\n".join(str(found) for found in errors))
+        raise ImproperlyConfigured("\n".join(errors))
     if settings.DEBUG:
         return
     try:
@@ -39,3 +41,15 @@ def refuse_unusable_configuration() -> None:
             "with 'python manage.py create_api_key NAME', or set API_KEY to a long "
             "random text (DEBUG=true opens the API on a machine that holds no data)."
         )
+
+
+def _checks() -> list[CheckMessage]:
+    """Run the checks, and outside of DEBUG those of what could be guessed."""
+    found = run_checks()
+    if not settings.DEBUG:
+        found += run_checks(tags=[Tags.security], include_deployment_checks=True)
+    return found
+
+
+def _stops_the_start(found: CheckMessage) -> bool:
+    return found.level >= ERROR or found.id == WEAK_KEY

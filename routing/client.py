@@ -55,7 +55,10 @@ class ModelClient:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        """Cancel what is under way, close the connections and end the thread."""
+        """Cancel what is under way, close the connections and end the thread.
+
+        A name look-up that hangs is left behind: nothing can end it.
+        """
 
         async def wind_up() -> None:
             others = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
@@ -64,7 +67,6 @@ class ModelClient:
             await asyncio.gather(*others, return_exceptions=True)
             if self._session is not None:
                 await self._session.close()
-            await self._loop.shutdown_default_executor()
 
         self.start(wind_up()).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -91,7 +93,8 @@ class ModelClient:
             raise ModelTimeout(
                 f"The model server did not answer within {seconds:g} s."
             ) from None
-        except aiohttp.ClientError as exc:
+        except (aiohttp.ClientError, OSError, UnicodeError) as exc:
+            # A host name that no look-up can take is a UnicodeError.
             raise ModelUnreachable(
                 f"The model server could not be reached ({type(exc).__name__})."
             ) from None

@@ -36,6 +36,12 @@ class TryAnother(RoutingError):
     """Seconds the server asked to be left alone, if it did."""
 
 
+class TargetMisconfigured(TryAnother):
+    """The model server's configuration lacks a token, a model or a known protocol."""
+
+    code = "MODEL_TARGET_MISCONFIGURED"
+
+
 class ModelUnreachable(TryAnother):
     """The model server could not be connected to, or hung up."""
 
@@ -54,6 +60,16 @@ class ModelServerError(TryAnother):
     code = "MODEL_SERVER_ERROR"
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TargetsResting(TryAnother):
+    """Every model server that may be asked is left alone for now, after failures."""
+
+    code = "TARGETS_RESTING"
+
+    def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
@@ -78,3 +94,21 @@ class ModelResponseTooLarge(UnusableAnswer):
     """The model server's answer is larger than allowed."""
 
     code = "MODEL_RESPONSE_TOO_LARGE"
+
+
+class ProtocolMismatch(UnusableAnswer):
+    """The answer is not in the shape of the protocol that the server is to speak."""
+
+    code = "MODEL_PROTOCOL_MISMATCH"
+
+
+class ModelGaveNoAnswer(UnusableAnswer):
+    """The model refused, asked for a tool, or answered with nothing."""
+
+    code = "MODEL_GAVE_NO_ANSWER"
+
+
+class ModelAnswerCutOff(UnusableAnswer):
+    """The model's answer ended before it was whole, for want of tokens."""
+
+    code = "MODEL_ANSWER_CUT_OFF"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from routing.errors import NoModelEndpoints, NoTargetAllowed
+from routing.errors import NoModelEndpoints, NoTargetAllowed, TargetsResting
 from routing.targets import Target
 
 POLICY_VERSION = "2026-11-24"
 """Kept with every decision; changes whenever an equal input may decide otherwise."""
+
+RESTING = "resting after failures"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,38 +64,57 @@ def wish_of(payload: dict[str, Any]) -> Wish:
     )
 
 
-def choose_targets(targets: Sequence[Target], wish: Wish) -> Decision:
+def choose_targets(
+    targets: Sequence[Target], wish: Wish, resting: Mapping[str, float] | None = None
+) -> Decision:
     """Order the targets for one job.
 
     Consent comes first: without it, no target outside the clinic is considered. Of
     the rest the preferred one leads, then the edge, so that data stays near; the
-    others follow as fallbacks unless the preference is strict.
+    others follow as fallbacks unless the preference is strict. ``resting`` names the
+    targets that are left alone after failures, and for how many seconds yet.
 
     Raises:
         NoModelEndpoints: no target is configured at all.
         NoTargetAllowed: consent or a strict preference leaves none.
+        TargetsResting: all that are left are resting.
     """
     if not targets:
         raise NoModelEndpoints(NoModelEndpoints.__doc__)
 
+    resting = resting or {}
     allowed: list[tuple[Target, str]] = []
     excluded: list[tuple[Target, str]] = []
-    for target in sorted(
-        targets, key=lambda t: (t.name != wish.preferred, not t.is_edge)
-    ):
-        if not target.is_edge and not wish.cloud_allowed:
-            excluded.append((target, "no consent for the cloud"))
-        elif wish.strict and wish.preferred not in {"auto", target.name}:
-            excluded.append((target, "another target is demanded"))
-        elif target.name == wish.preferred:
-            allowed.append((target, "preferred"))
-        elif allowed:
-            allowed.append((target, "fallback"))
+    in_order = sorted(targets, key=lambda t: (t.name != wish.preferred, not t.is_edge))
+    for target in in_order:
+        refusal = _refusal(target, wish)
+        if refusal:
+            excluded.append((target, refusal))
+        elif target.name in resting:
+            excluded.append((target, RESTING))
         else:
-            allowed.append(
-                (target, "edge first" if target.is_edge else "only choice left")
-            )
+            allowed.append((target, _reason(target, wish, first=not allowed)))
 
+    waits = [resting[target.name] for target, why in excluded if why == RESTING]
+    if not allowed and waits:
+        raise TargetsResting(TargetsResting.__doc__ or "", retry_after=min(waits))
     if not allowed:
         raise NoTargetAllowed(NoTargetAllowed.__doc__)
     return Decision(candidates=tuple(allowed), excluded=tuple(excluded))
+
+
+def _refusal(target: Target, wish: Wish) -> str:
+    """Say why the submission forbids the target; nothing if it does not."""
+    if not target.is_edge and not wish.cloud_allowed:
+        return "no consent for the cloud"
+    if wish.strict and wish.preferred not in {"auto", target.name}:
+        return "another target is demanded"
+    return ""
+
+
+def _reason(target: Target, wish: Wish, *, first: bool) -> str:
+    if target.name == wish.preferred:
+        return "preferred"
+    if not first:
+        return "fallback"
+    return "edge first" if target.is_edge else "only choice left"

@@ -20,19 +20,44 @@ class NotStrictJSON(ValueError):
     """The bytes are not JSON that every reader reads alike."""
 
 
-class UnstorableText(NotStrictJSON):
-    """A text holds NUL or half of a surrogate pair; ``path`` says which."""
+class UnstorableValue(NotStrictJSON):
+    """One value cannot be stored; ``path`` says which."""
+
+    reason = "holds a value that cannot be stored"
 
     def __init__(self, path: str) -> None:
-        super().__init__("text holds a character that cannot be stored")
+        super().__init__(self.reason)
         self.path = path
+
+
+class UnstorableText(UnstorableValue):
+    """A text holds NUL or half of a surrogate pair."""
+
+    reason = "text holds a character that cannot be stored"
+
+
+class UnstorableNumber(UnstorableValue):
+    """A number is beyond the largest float."""
+
+    reason = "holds a number too large to keep"
 
 
 def loads(body: bytes) -> Any:
     """Read one JSON document.
 
     Raises:
-        UnstorableText: a key or value holds NUL or a lone surrogate.
+        UnstorableValue: a key or value holds NUL or a lone surrogate, or is infinite.
+        NotStrictJSON: it is not strict JSON, for a reason that quotes none of it.
+    """
+    document = parse(body)
+    inspect(document)
+    return document
+
+
+def parse(body: bytes) -> Any:
+    """Read one JSON document whose depth and values are still to be inspected.
+
+    Raises:
         NotStrictJSON: it is not strict JSON, for a reason that quotes none of it.
     """
     try:
@@ -42,11 +67,8 @@ def loads(body: bytes) -> Any:
     if text.startswith("\ufeff"):
         raise NotStrictJSON("starts with a byte-order mark")
     try:
-        document = json.loads(
-            text,
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_refuse,
-            parse_float=_finite,
+        return json.loads(
+            text, object_pairs_hook=_without_duplicates, parse_constant=_refuse
         )
     except NotStrictJSON:
         raise
@@ -56,8 +78,35 @@ def loads(body: bytes) -> Any:
         raise NotStrictJSON(f"{exc.msg} at character {exc.pos}") from None
     except ValueError:
         raise NotStrictJSON("holds a number too long to read") from None
-    _inspect(document)
-    return document
+
+
+def inspect(document: Any) -> None:
+    """Refuse depth and unstorable values, without recursion of our own.
+
+    Raises:
+        UnstorableValue: a key or value holds NUL or a lone surrogate, or is infinite.
+        NotStrictJSON: it is nested too deep.
+    """
+    waiting: list[tuple[Any, str, int]] = [(document, "", 0)]
+    while waiting:
+        value, path, depth = waiting.pop()
+        if isinstance(value, str):
+            if UNSTORABLE.search(value):
+                raise UnstorableText(path)
+        elif isinstance(value, float):
+            if math.isinf(value):
+                raise UnstorableNumber(path)
+        elif isinstance(value, dict | list):
+            if depth >= MAX_DEPTH:
+                raise NotStrictJSON(f"nested deeper than {MAX_DEPTH} levels")
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, inner in pairs:
+                if isinstance(key, str) and UNSTORABLE.search(key):
+                    raise UnstorableText(path)
+                if isinstance(inner, str | float | dict | list):
+                    waiting.append(
+                        (inner, f"{path}.{key}" if path else str(key), depth + 1)
+                    )
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -69,31 +118,3 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> Any:
     raise NotStrictJSON(f"{constant} is not a JSON number")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if math.isinf(value):
-        raise NotStrictJSON("holds a number too large to keep")
-    return value
-
-
-def _inspect(document: Any) -> None:
-    """Refuse depth and unstorable text, without recursion of our own."""
-    waiting: list[tuple[Any, str, int]] = [(document, "", 0)]
-    while waiting:
-        value, path, depth = waiting.pop()
-        if isinstance(value, str):
-            if UNSTORABLE.search(value):
-                raise UnstorableText(path)
-        elif isinstance(value, dict | list):
-            if depth >= MAX_DEPTH:
-                raise NotStrictJSON(f"nested deeper than {MAX_DEPTH} levels")
-            pairs = value.items() if isinstance(value, dict) else enumerate(value)
-            for key, inner in pairs:
-                if isinstance(key, str) and UNSTORABLE.search(key):
-                    raise UnstorableText(path)
-                if isinstance(inner, str | dict | list):
-                    waiting.append(
-                        (inner, f"{path}.{key}" if path else str(key), depth + 1)
-                    )

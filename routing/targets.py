@@ -17,6 +17,16 @@ class Target:
 
     protocol: str = "native"
 
+    model: str = ""
+    """The server's name for the model, where it serves several."""
+
+    token_env: str = ""
+    """The environment variable with the server's token; never the token itself."""
+
+    takes_images: bool = False
+
+    takes_embeddings: bool = False
+
     @property
     def is_edge(self) -> bool:
         """Say whether the child's data stays in the clinic."""

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
 from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
@@ -24,7 +25,10 @@ def update_returning_ids(
     """
     query: Any = rows.query.chain(UpdateQuery)
     query.add_update_values(values)
-    sql, params = query.get_compiler(rows.db).as_sql()
+    try:
+        sql, params = query.get_compiler(rows.db).as_sql()
+    except EmptyResultSet:
+        return []
     return _ids(rows.db, f"{sql} RETURNING {_quote(rows, 'id')}", params)
 
 

@@ -29,24 +29,25 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from redis.exceptions import RedisError
-from rq.executions import Execution
-from rq.job import Job as RQJob
-from rq.serializers import JSONSerializer
-from rq.worker.base import BaseWorker, WorkerStatus
 
+from routing.circuits import Circuits
 from routing.client import ModelClient
+from routing.targets import configured_targets
 from screening.models import Job
-from screening.queue import connect, open_queue
+from screening.outcomes import Outcome
+from screening.queue import connect
+from screening.registration import RegisteredWorker
 from screening.services.execution import (
-    Outcome,
     ask_model,
     claim_jobs,
+    plan_job,
     renew_leases,
+    report,
     run_job,
-    settle,
     with_rules,
 )
 from screening.services.reconciliation import lead, reconcile, step_down
+from screening.services.settlement import settle
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ MOST_SETTLED_TOGETHER = 256
 MOST_UNSETTLED = 2
 REGISTRATION_SECONDS = 15.0
 DUTY = "reconcile"
+LOOK_AGAIN_SECONDS = 0.1
 
 
 def process_job(job_id: str) -> None:
@@ -69,28 +71,22 @@ class WorkerBroken(Exception):
     """A thread of the worker has died: the process must end, and be started anew."""
 
 
-class ScreeningWorker(BaseWorker):
-    """A worker of one queue with ``concurrency`` jobs in flight.
-
-    Commands, callbacks and code that somebody put into Redis are not looked at.
-    """
-
-    connection_timeout = 0  # keep the client's own, which is shorter
+class ScreeningWorker(RegisteredWorker):
+    """A worker of one queue with ``concurrency`` jobs in flight."""
 
     def __init__(self, *, name: str = "", concurrency: int = 0) -> None:
         host = socket.gethostname().split(".")[0]
         name = name or f"{host}-{os.getpid()}-{uuid4().hex[:6]}"
-        self.queue = open_queue()
-        super().__init__([self.queue], name=name, serializer=JSONSerializer)
+        super().__init__(name=name)
         # Waiting for an id takes longer than any other reply may.
         self.waiting_line = connect(timeout=BLOCK_SECONDS + REPLY_SECONDS)
         self.concurrency = concurrency or settings.JOB_CONCURRENCY
+        self.circuits = Circuits(connect())
         self.stopping = threading.Event()
         self.drained = threading.Event()
         self.slot_free = threading.Event()
         self.asking: set[Future[Outcome]] = set()
         self.held: dict[tuple[UUID, int], tuple[Job, Future[Outcome]]] = {}
-        self.executions_of: dict[UUID, Execution] = {}
         self.ended: SimpleQueue[tuple[Job, Future[Outcome]] | None] = SimpleQueue()
         self.reconcile_after = 0.0
         self.worked = False
@@ -104,7 +100,7 @@ class ScreeningWorker(BaseWorker):
         finished. Returns whether there was anything to do.
         """
         self._install_signal_handlers()
-        self._register()
+        self.register()
         self.calls = ModelClient(connections=self.concurrency)
         settling = self._thread("settling", self._settle_until_told)
         keeping = self._thread("keeping", self._keep_until_drained)
@@ -125,7 +121,7 @@ class ScreeningWorker(BaseWorker):
             self.drained.set()
             keeping.join()
             self.calls.close()
-            self._sign_off()
+            self.sign_off()
         return self.worked
 
     @staticmethod
@@ -154,6 +150,15 @@ class ScreeningWorker(BaseWorker):
             self.slot_free.wait(BLOCK_SECONDS)
             self.slot_free.clear()
             return True
+        probing = ""
+        names = self._targets()
+        if names and not self.circuits.any_closed(names):
+            # One job goes to see whether a target is back; the others wait in line.
+            probing = self.circuits.take_probe_of_any(names)
+            free = 1
+            if not probing:
+                self.stopping.wait(LOOK_AGAIN_SECONDS)
+                return True
         try:
             ids = self._pop(free)
         except RedisError as exc:
@@ -174,13 +179,21 @@ class ScreeningWorker(BaseWorker):
             connection.close()
             self.stopping.wait(BLOCK_SECONDS)
             return True
-        self._note_started(ids, jobs)
+        self.note_started(ids, jobs)
         for job in jobs:
-            call = self.calls.start(ask_model(self.calls, job))
+            plan = plan_job(job, self.circuits, probing=probing)
+            call = self.calls.start(ask_model(self.calls, job, plan))
             self.asking.add(call)
             self.held[job.pk, job.attempt] = (job, call)
             call.add_done_callback(partial(self._note_done, job))
         return True
+
+    @staticmethod
+    def _targets() -> list[str]:
+        targets = configured_targets(
+            edge_url=settings.EDGE_MODEL_URL, cloud_url=settings.CLOUD_MODEL_URL
+        )
+        return [target.name for target in targets]
 
     def _note_done(self, job: Job, call: Future[Outcome]) -> None:
         """Free the slot at once: the result is stored while the next call runs."""
@@ -235,7 +248,9 @@ class ScreeningWorker(BaseWorker):
                 continue
             error = call.exception()
             if error is None:
-                outcomes.append(with_rules(call.result()))
+                outcome = call.result()
+                report(outcome.tries, self.circuits)
+                outcomes.append(with_rules(outcome))
             else:
                 # A defect of ours: the lease runs out, which counts as a crash.
                 logger.error("Job %s broke its worker", job.pk, exc_info=error)
@@ -243,7 +258,7 @@ class ScreeningWorker(BaseWorker):
         for job, _ in batch:
             self.held.pop((job.pk, job.attempt), None)
         self.slot_free.set()
-        self._note_ended([job for job, _ in batch])
+        self.note_ended([job for job, _ in batch], idle=not self.held)
 
     def _store(self, outcomes: list[Outcome]) -> None:
         """Settle; while the database is away keep the costly results, for a minute."""
@@ -287,7 +302,7 @@ class ScreeningWorker(BaseWorker):
                 self._spare_leases()
             if now >= next_registration:
                 next_registration = now + REGISTRATION_SECONDS
-                self._keep_registered()
+                self.keep_registered()
         try:
             step_down(DUTY, holder=self.name)
         except DATABASE_AWAY:
@@ -313,66 +328,3 @@ class ScreeningWorker(BaseWorker):
     def _spare_leases(self) -> None:
         """After an outage let results be stored before anything is reaped."""
         self.reconcile_after = time.monotonic() + settings.JOB_HEARTBEAT_SECONDS
-
-    # --- What RQ is told: for those who watch, nothing depends on it --------------
-
-    def _register(self) -> None:
-        self.register_birth()  # type: ignore[no-untyped-call]
-        self.set_state(WorkerStatus.IDLE)
-
-    def _keep_registered(self) -> None:
-        """Tell RQ that we live; register anew if Redis has forgotten us."""
-        try:
-            if self.connection.exists(self.key):
-                self.heartbeat()
-            else:
-                self._register()
-        except RedisError as exc:
-            logger.warning("Redis took no heartbeat (%s)", type(exc).__name__)
-
-    def _sign_off(self) -> None:
-        try:
-            self.register_death()  # type: ignore[no-untyped-call]
-        except RedisError as exc:
-            logger.warning("Redis took no farewell (%s)", type(exc).__name__)
-
-    def _note_started(self, ids: list[UUID], jobs: list[Job]) -> None:
-        """List the jobs as started; drop the entries of rings that came twice."""
-        claimed = {job.pk for job in jobs}
-        seconds = int(2 * settings.ROUTING_TIMEOUT_SECONDS) + 120
-        try:
-            with self.connection.pipeline(transaction=False) as pipeline:
-                for pk in ids:
-                    entry = self._entry(pk)
-                    if pk not in claimed:
-                        pipeline.delete(entry.key)
-                        continue
-                    pipeline.hset(entry.key, "status", "started")
-                    execution = Execution.create(entry, seconds, pipeline, self.name)
-                    self.executions_of[pk] = execution
-                self.set_state(WorkerStatus.BUSY, pipeline=pipeline)
-                pipeline.execute()
-        except RedisError as exc:
-            logger.warning("Redis took no notes (%s)", type(exc).__name__)
-
-    def _note_ended(self, jobs: list[Job]) -> None:
-        """Remove all trace of the jobs: what became of them is in their rows."""
-        try:
-            with self.connection.pipeline(transaction=False) as pipeline:
-                for job in jobs:
-                    entry = self._entry(job.pk)
-                    execution = self.executions_of.pop(job.pk, None)
-                    if execution is not None:
-                        execution.delete(entry, pipeline)
-                    pipeline.delete(entry.key)
-                pipeline.hincrby(self.key, "successful_job_count", len(jobs))
-                if not self.held:
-                    self.set_state(WorkerStatus.IDLE, pipeline=pipeline)
-                pipeline.execute()
-        except RedisError as exc:
-            logger.warning("Redis took no notes (%s)", type(exc).__name__)
-
-    def _entry(self, pk: UUID) -> RQJob:
-        entry = RQJob(str(pk), connection=self.connection, serializer=JSONSerializer)
-        entry.origin = self.queue.name
-        return entry

@@ -46,6 +46,11 @@ CODE_BY_STATUS = {
     500: "SAFE_ERROR",
     503: "SERVICE_UNAVAILABLE",
 }
+# Where DRF's own words would quote the request.
+MESSAGES = {
+    405: "The path has no such method; the Allow header names those it has.",
+    415: "The body must be JSON in UTF-8, and its Content-Type must say so.",
+}
 RETRY_AFTER = {"IDEMPOTENCY_KEY_BUSY": 1, "SERVICE_UNAVAILABLE": 2}
 
 
@@ -103,9 +108,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         headers["WWW-Authenticate"] = "ApiKey"
     if (wait := getattr(exc, "wait", None) or RETRY_AFTER.get(code)) is not None:
         headers["Retry-After"] = str(int(wait))
-    return Response(
-        envelope(code, str(exc.detail)), status=exc.status_code, headers=headers
-    )
+    message = MESSAGES.get(exc.status_code, str(exc.detail))
+    return Response(envelope(code, message), status=exc.status_code, headers=headers)
 
 
 def refuse(exc: ScreeningError) -> Response:
@@ -133,10 +137,19 @@ def _page(request: HttpRequest, code: int, message: str) -> HttpResponse:
     return JsonResponse(envelope(CODE_BY_STATUS[code], message), status=code)
 
 
+def method_not_allowed(allowed: list[str]) -> HttpResponse:
+    """Answer a method that a plain view has not got."""
+    response = JsonResponse(envelope(CODE_BY_STATUS[405], MESSAGES[405]), status=405)
+    response["Allow"] = ", ".join(allowed)
+    return response
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what Django itself refuses: JSON outside of the admin."""
     if isinstance(exception, RequestDataTooBig):
         return _page(request, 413, str(PayloadTooLarge.default_detail))
+    if request.path.startswith("/admin/"):
+        return defaults.bad_request(request, exception)
     return _page(request, 400, "The request is not well formed.")
 
 

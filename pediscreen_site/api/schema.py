@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+)
 from drf_spectacular.openapi import AutoSchema as BaseAutoSchema
 from drf_spectacular.utils import OpenApiResponse
 
@@ -14,17 +17,19 @@ ALWAYS = {
     400: "The request is not well formed.",
     401: "The API key is missing, or opens nothing.",
     403: "The API key lacks the scope.",
+    405: "The method is none that this path has.",
+    406: "The answer is JSON, and something else was asked for.",
     503: "The database is away. Nothing was stored; try again.",
 }
-BY_METHOD = {
-    "GET": {422: "A query parameter is not valid."},
-    "POST": {
-        409: "The state forbids it.",
-        413: "The body is too large.",
-        415: "The body is not JSON in UTF-8.",
-        422: "Some fields are not valid; details names each.",
-    },
+WITH_PATH_PARAMETER = {404: "It is unknown, or another clinic's."}
+WITH_QUERY = {422: "A query parameter is not valid."}
+WITH_BODY = {
+    409: "The first request with this idempotency key is still being stored.",
+    413: "The body is too large.",
+    415: "The body is not JSON in UTF-8.",
+    422: "Some fields are not valid; details names each.",
 }
+WITH_STEP = {409: "The job is not in a state from which this can be done."}
 
 
 class AutoSchema(BaseAutoSchema):
@@ -34,19 +39,41 @@ class AutoSchema(BaseAutoSchema):
         """Group by the second part of the path."""
         return ["cases" if "/cases/" in self.path else "jobs"]
 
-    def get_response_serializers(self) -> Any:
-        """Add each refusal, in the envelope."""
-        declared: Any = super().get_response_serializers()
-        refusals = {**ALWAYS, **BY_METHOD.get(self.method, {})}
-        if "{" in self.path:
-            refusals[404] = "It is unknown, or another clinic's."
-        return {
-            **declared,
-            **{
-                code: OpenApiResponse(ErrorSerializer, description=text)
-                for code, text in refusals.items()
-            },
-        }
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        """Add to an operation each refusal it can answer, in the envelope."""
+        respond: Any = self._get_response_for_code
+        operation: Any = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        places = {parameter["in"] for parameter in operation.get("parameters", [])}
+        refusals = dict(ALWAYS)
+        if "path" in places:
+            refusals |= WITH_PATH_PARAMETER
+        if "query" in places:
+            refusals |= WITH_QUERY
+        if "requestBody" in operation:
+            operation["requestBody"]["required"] = True
+            refusals |= WITH_BODY
+        elif self.method == "POST":
+            refusals |= WITH_STEP
+        for code, text in sorted(refusals.items()):
+            refusal = OpenApiResponse(ErrorSerializer, description=text)
+            operation["responses"][str(code)] = respond(refusal, str(code))
+        return operation
+
+
+class StrictSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Say of an object in which every key is known that it is one."""
+
+    target_class = "screening.api.fields.StrictSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        """Refuse every other key."""
+        schema = auto_schema._map_serializer(
+            self.target, direction, bypass_extensions=True
+        )
+        return {**schema, "additionalProperties": False}
 
 
 class KeyHeaderScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

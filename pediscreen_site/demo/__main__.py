@@ -125,8 +125,9 @@ def demonstrate(parts: DemoParts, *, cases: int, leave: bool) -> bool:
     done = [row for row in accepted if row.job["status"] == "DONE"]
     say()
     say(
-        f"{len(done)} of {len(accepted)} accepted cases are DONE, for a clinician to review; "
-        f"{len(submitted) - len(accepted)} refused. {time.monotonic() - begun:.1f} s."
+        f"{len(done)} of {len(accepted)} accepted cases are DONE, for a clinician to "
+        f"review; {len(submitted) - len(accepted)} refused. "
+        f"{time.monotonic() - begun:.1f} s."
     )
     if not leave:
         where_to_look(parts)

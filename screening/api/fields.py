@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import Any
 
@@ -9,7 +10,6 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-
 
 LONGEST_NAME = 64
 MOST_NAMES = 20
@@ -24,8 +24,13 @@ class WholeTextValidator(RegexValidator):
         Raises:
             ValidationError: it does not match.
         """
+        assert isinstance(self.regex, re.Pattern)
         if not self.regex.fullmatch(str(value)):
             raise ValidationError(self.message, code=self.code)
+
+
+# The reader of bodies refuses it already; here the schema learns of it.
+NO_NUL = WholeTextValidator(r"^[^\u0000]*$", "NUL cannot be stored.")
 
 
 class StrictIntegerField(serializers.IntegerField):
@@ -48,6 +53,7 @@ class StrictCharField(serializers.CharField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("trim_whitespace", False)
         super().__init__(**kwargs)
+        self.validators.append(NO_NUL)
 
     def to_internal_value(self, data: Any) -> str:
         """Take a str as it is."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from rest_framework.exceptions import (
 from rest_framework.parsers import BaseParser
 
 from routing import strict_json
+from screening.api.fields import LONGEST_NAME
 
 
 class PayloadTooLarge(APIException):
@@ -66,19 +68,20 @@ def check_charset(parameters: Mapping[str, str], media_type: str) -> None:
         raise UnsupportedMediaType(media_type)
 
 
-def parse_strictly(body: bytes) -> Any:
-    """Read one JSON document.
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what is wrong with a document into what is answered.
 
     Raises:
-        ValidationError: a text in it cannot be stored.
+        ValidationError: a value in it cannot be stored.
         ParseError: it is not strict JSON.
     """
     try:
-        return strict_json.loads(body)
-    except strict_json.UnstorableText as exc:
+        yield
+    except strict_json.UnstorableValue as exc:
         field = exc.path.split(".")[0] or "non_field_errors"
-        message = "NUL and unpaired surrogates cannot be stored."
-        raise ValidationError({field: [message]}) from None
+        message = "NUL, unpaired surrogates and endless numbers cannot be stored."
+        raise ValidationError({field[:LONGEST_NAME]: [message]}) from None
     except strict_json.NotStrictJSON as exc:
         raise ParseError(f"The body is not usable JSON: {exc}.") from None
 
@@ -96,14 +99,19 @@ class StrictJSONParser(BaseParser):
     ) -> Any:
         """Read the body of the request under way."""
         body = _body_of(parser_context, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-        document = parse_strictly(body)
+        with refusals():
+            document = strict_json.loads(body)
         if not isinstance(document, dict):
             raise ParseError("The body must be a JSON object.")
         return document
 
 
 class StrictJSONListParser(BaseParser):
-    """``application/json`` whose top level is an array."""
+    """``application/json`` whose top level is an array.
+
+    An item that cannot be stored is returned as its error, so that the others can be
+    accepted.
+    """
 
     media_type = "application/json"
 
@@ -114,10 +122,12 @@ class StrictJSONListParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """Read the body of the request under way."""
-        document = parse_strictly(_body_of(parser_context, settings.BULK_MAX_BYTES))
+        body = _body_of(parser_context, settings.BULK_MAX_BYTES)
+        with refusals():
+            document = strict_json.parse(body)
         if not isinstance(document, list):
             raise ParseError("The body must be a JSON array.")
-        return document
+        return [_or_error(_inspected, item) for item in document]
 
 
 class NDJSONParser(BaseParser):
@@ -137,15 +147,21 @@ class NDJSONParser(BaseParser):
     ) -> Any:
         """Read the body of the request under way."""
         body = _body_of(parser_context, settings.BULK_MAX_BYTES)
-        found: list[Any] = []
-        for line in body.splitlines():
-            if not line.strip():
-                continue
-            try:
-                found.append(parse_strictly(line))
-            except (ParseError, ValidationError) as exc:
-                found.append(exc)
-        return found
+        lines = (line for line in body.splitlines() if line.strip())
+        return [_or_error(strict_json.loads, line) for line in lines]
+
+
+def _or_error(read: Callable[[Any], Any], document: Any) -> Any:
+    try:
+        with refusals():
+            return read(document)
+    except (ParseError, ValidationError) as exc:
+        return exc
+
+
+def _inspected(document: Any) -> Any:
+    strict_json.inspect(document)
+    return document
 
 
 def _body_of(parser_context: Mapping[str, Any] | None, most: int) -> bytes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.core.validators import URLValidator
+from django.core.validators import RegexValidator, URLValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from screening.api.fields import (
+    NO_NUL,
     StrictBooleanField,
     StrictCharField,
     StrictChoiceField,
@@ -41,13 +42,50 @@ CASE_ID = WholeTextValidator(
 )
 # Apart, since not every reader of the schema knows characters beyond 16 bits.
 NO_TAGS = WholeTextValidator(r"[^\U000e0000-\U000e007f]*", "No tag characters.")
-IDEMPOTENCY_KEY_PATTERN = re.compile(r"^[\x21-\x7e]{1,255}$")
+IDEMPOTENCY_KEY_PATTERN = re.compile(r"^[!-~]{1,255}$")
 IDEMPOTENCY_KEY = WholeTextValidator(
     IDEMPOTENCY_KEY_PATTERN,
     "1 to 255 visible ASCII characters.",
 )
+# Names with a top-level domain, and IPv4 addresses: what URLValidator takes without
+# user information, IPv6 and characters that only look like others.
+CALLBACK_URL = WholeTextValidator(
+    r"^https://(([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,63}|"
+    r"((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}"
+    r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9]))(:[0-9]{1,5})?([/?#][!-~]*)?$",
+    "This must be an https URL of a host on the network.",
+)
+_BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 MILESTONE_KEY = re.compile(r"^[0-9]{1,3}m\.[a-z_]{1,40}\.[a-z0-9_]{1,80}$")
 MOST_ANSWERS = 200
+MAX_TEXT = 20_000
+
+
+def pattern_of(validator: RegexValidator) -> str:
+    """Return the pattern of a validator, as a schema has it."""
+    assert isinstance(validator.regex, re.Pattern)
+    return validator.regex.pattern
+
+
+def nullable_choice(choices: list[tuple[str, Any]]) -> type[serializers.Field]:
+    """Make a field of some choices or null.
+
+    Of a plain one that may be null, drf-spectacular forgets the null.
+    """
+    names = [name for name, _ in choices]
+
+    @extend_schema_field({"anyOf": [{"type": "string", "enum": names}]})
+    class NullableChoiceField(serializers.ChoiceField):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(choices, allow_null=True, **kwargs)
+
+    return NullableChoiceField
+
+
+ReviewStateField = nullable_choice(
+    [("QUEUED", "Waiting for a draft"), *Review.State.choices]
+)
+RiskField = nullable_choice(Risk.choices)
 
 
 @extend_schema_field(
@@ -77,6 +115,45 @@ class MilestoneAnswersField(serializers.Field):
             raise serializers.ValidationError(
                 "Each answer must be one of: yes, not_yet, not_sure."
             )
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """Give it back as it is stored."""
+        return value
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "contentEncoding": "base64",
+        "minLength": 1,
+        "maxLength": MAX_EMBEDDING_TEXT,
+        "pattern": _BASE64,
+    }
+)
+class EmbeddingField(StrictCharField):
+    """Base64 text; what it holds is checked against the shape."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_length=1, max_length=MAX_EMBEDDING_TEXT, **kwargs)
+
+
+@extend_schema_field(
+    {"type": "string", "maxLength": MAX_TEXT, "pattern": pattern_of(NO_NUL)}
+)
+class FreeTextField(serializers.Field):
+    """Anything that can be stored, also nothing.
+
+    Of a CharField with ``allow_blank`` and a pattern, drf-spectacular would make two
+    schemas that both fit the empty text.
+    """
+
+    def to_internal_value(self, data: Any) -> str:
+        """Take a str as it is."""
+        if not isinstance(data, str):
+            raise serializers.ValidationError("This must be a string.")
+        if len(data) > MAX_TEXT:
+            raise serializers.ValidationError(f"At most {MAX_TEXT} characters.")
         return data
 
     def to_representation(self, value: Any) -> Any:
@@ -114,16 +191,12 @@ class SubmissionSerializer(StrictSerializer):
     age_months = StrictIntegerField(
         required=False, min_value=0, max_value=240, help_text="Age since birth."
     )
-    observations = StrictCharField(
+    observations = FreeTextField(
         required=False,
-        allow_blank=True,
-        max_length=20_000,
         help_text="Free text from the caregiver or clinician.",
     )
-    embedding_b64 = StrictCharField(
+    embedding_b64 = EmbeddingField(
         required=False,
-        min_length=1,
-        max_length=MAX_EMBEDDING_TEXT,
         help_text="Base64 of little-endian float32 values, all of them finite.",
     )
     shape = serializers.ListField(
@@ -150,7 +223,7 @@ class SubmissionSerializer(StrictSerializer):
     callback_url = StrictCharField(
         required=False,
         max_length=2000,
-        validators=[URLValidator(schemes=["https"])],
+        validators=[CALLBACK_URL, URLValidator(schemes=["https"])],
         help_text="An https URL.",
     )
     idempotency_key = StrictCharField(
@@ -194,7 +267,7 @@ class ErrorSerializer(serializers.Serializer):
 class BulkLineSerializer(serializers.Serializer):
     """The answer to one line: what was accepted, or why it was not."""
 
-    index = serializers.IntegerField()
+    index = serializers.IntegerField(min_value=0)
     job_id = serializers.UUIDField(required=False)
     queued_at = serializers.DateTimeField(required=False)
     status = serializers.ChoiceField(choices=[("PENDING", "Pending")], required=False)
@@ -214,20 +287,13 @@ class JobSerializer(serializers.Serializer):
     result = serializers.DictField(
         allow_null=True, help_text="The draft; null until signed without `drafts`."
     )
-    error = serializers.CharField(allow_null=True)
+    error = serializers.CharField(allow_null=True, max_length=2048)
     error_code = serializers.CharField(allow_null=True)
-    review_state = serializers.ChoiceField(
-        choices=[("QUEUED", "Waiting for a draft"), *Review.State.choices],
-        allow_null=True,
-    )
-    attempt = serializers.IntegerField()
+    review_state = ReviewStateField()
+    attempt = serializers.IntegerField(min_value=0)
     target = serializers.CharField(allow_null=True)
     model_id = serializers.CharField(allow_null=True)
-    risk = serializers.ChoiceField(
-        choices=Risk.choices,
-        allow_null=True,
-        help_text="What the case is listed under.",
-    )
+    risk = RiskField(help_text="What the case is listed under.")
     priority = serializers.ChoiceField(choices=PRIORITIES)
 
 
@@ -236,16 +302,30 @@ class CaseSerializer(serializers.Serializer):
 
     case_id = serializers.CharField()
     created_at = serializers.DateTimeField()
-    review_state = serializers.ChoiceField(
-        choices=[("QUEUED", "Waiting for a draft"), *Review.State.choices],
-        allow_null=True,
-        help_text="Of the newest job.",
-    )
+    review_state = ReviewStateField(help_text="Of the newest job.")
     jobs = JobSerializer(many=True)
 
 
+JOB_COLUMNS = (
+    "id",
+    "case__case_id",
+    "status",
+    "created_at",
+    "updated_at",
+    "result",
+    "error",
+    "error_code",
+    "review__state",
+    "attempt",
+    "target",
+    "model_id",
+    "risk",
+    "priority",
+)
+
+
 def job_body(row: dict[str, Any], *, drafts: bool) -> dict[str, Any]:
-    """Turn a row of `screening.api.views.JOB_COLUMNS` into what the key may see.
+    """Turn a row of `JOB_COLUMNS` into what the key may see.
 
     The release gate: without ``drafts``, nothing the model said is shown until a
     clinician has signed.

@@ -1,54 +1,38 @@
-"""Running jobs: claim, ask the model servers, settle. The one retry loop is here.
+"""Running jobs: claim, plan, ask the model servers. The one retry loop is here.
 
-Everything takes many jobs at once, since a worker holds many: one UPDATE claims them,
-one renews their leases, one transaction stores what came back. A single job is a
-list of one.
+A worker holds many jobs: one UPDATE claims them, one renews their leases.
 """
 
 from __future__ import annotations
 
-import logging
-import random
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, transaction
-from django.db.models import F
+from django.db import transaction
 from django.db.models.functions import Now
 
 from audit.actions import Action
-from audit.services import Event, record
+from audit.services import record
 from milestones.rules import assess
+from routing.circuits import Circuits
 from routing.client import ModelClient
-from routing.errors import RoutingError, TryAnother, UnusableAnswer
+from routing.errors import RoutingError, TryAnother
 from routing.policy import choose_targets, wish_of
 from routing.protocols import native
 from routing.targets import configured_targets
-from screening.models import Job, Review
-from screening.results import CheckedResult, check_result, listed_risk
+from screening.events import job_event
+from screening.models import Job
+from screening.outcomes import Outcome, Plan, Tried
+from screening.queue import connect
+from screening.results import check_result
+from screening.services.settlement import settle
 
-logger = logging.getLogger(__name__)
-
-MAX_UNUSABLE_ANSWERS = 3
-KEPT_ROUTES = 50
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What came of one claim of one job: a checked result, or an error."""
-
-    job: Job
-    route: dict[str, Any]
-    target: str = ""
-    result: CheckedResult | None = None
-    rules_risk: str = ""
-    error: RoutingError | None = None
+SLOW_SHARE = 0.8
 
 
 def claim_jobs(job_ids: Iterable[UUID], *, worker: str) -> list[Job]:
@@ -66,7 +50,7 @@ def claim_jobs(job_ids: Iterable[UUID], *, worker: str) -> list[Job]:
             .select_related("case", "clinic")
             .defer("result", "result_problems")
         )
-        record(_event(job, Action.JOB_STARTED, worker) for job in jobs)
+        record(job_event(job, Action.JOB_STARTED, f"worker:{worker}") for job in jobs)
     return jobs
 
 
@@ -80,22 +64,33 @@ def renew_leases(jobs: Sequence[Job], *, worker: str) -> set[UUID]:
     return ids - set(kept)
 
 
-async def ask_model(client: ModelClient, job: Job) -> Outcome:
-    """Ask the job's targets in turn until one answers; never raises a routing error."""
-    tries: list[dict[str, Any]] = []
-    route: dict[str, Any] = {"attempt": job.attempt, "tries": tries}
-    try:
-        targets = configured_targets(
-            edge_url=settings.EDGE_MODEL_URL, cloud_url=settings.CLOUD_MODEL_URL
-        )
-        decision = choose_targets(targets, wish_of(job.payload))
-    except RoutingError as exc:
-        return Outcome(job=job, route=route, error=exc)
+def plan_job(job: Job, circuits: Circuits, *, probing: str = "") -> Plan:
+    """Decide where the job goes: by its wish, and by which targets are resting.
 
-    route |= decision.explain()
+    A target that is due for a probe is given to one job a second, of all workers;
+    ``probing`` names one whose probe this job has been given already.
+    """
+    targets = configured_targets(
+        edge_url=settings.EDGE_MODEL_URL, cloud_url=settings.CLOUD_MODEL_URL
+    )
+    names = [target.name for target in targets]
+    resting = circuits.resting(names, probing=probing)
+    try:
+        decision = choose_targets(targets, wish_of(job.payload), resting)
+    except RoutingError as exc:
+        return Plan(candidates=(), explained={}, error=exc)
+    return Plan(candidates=decision.candidates, explained=decision.explain())
+
+
+async def ask_model(client: ModelClient, job: Job, plan: Plan) -> Outcome:
+    """Ask the planned targets in turn until one answers; never raises a routing error.
+
+    This is the one retry loop. What may be tried again later is settled as such.
+    """
+    tries: list[Tried] = []
+    error = plan.error
     body = native.request_body(job.case.case_id, job.payload)
-    error: RoutingError | None = None
-    for target, _reason in decision.candidates:
+    for target, _reason in plan.candidates:
         begun = time.monotonic()
         try:
             answer = await client.call(
@@ -105,50 +100,48 @@ async def ask_model(client: ModelClient, job: Job) -> Outcome:
                 max_bytes=settings.MODEL_RESPONSE_MAX_BYTES,
             )
         except RoutingError as exc:
-            tries.append(_try(target.name, exc.code, begun))
+            tries.append(Tried.of(target, begun, error=exc))
             error = exc
             if not isinstance(exc, TryAnother):
                 break
         else:
-            tries.append(_try(target.name, "answered", begun))
+            tries.append(Tried.of(target, begun))
             result = check_result(native.answer_of(answer), case_id=job.case.case_id)
-            return Outcome(job=job, route=route, target=target.name, result=result)
-    return Outcome(job=job, route=route, error=error)
+            return Outcome(
+                job=job, plan=plan, tries=tries, target=target.name, result=result
+            )
+    return Outcome(job=job, plan=plan, tries=tries, error=error)
 
 
-def settle(outcomes: Sequence[Outcome], *, worker: str) -> None:
-    """Store what came of the claims: results, releases and failures, with their audits.
+def report(tries: Iterable[Tried], circuits: Circuits) -> None:
+    """Tell the circuits how each target did; a slow answer counts as none.
 
-    One transaction for all. If it fails for a reason that lies in one of them, they
-    are stored one by one, and one that cannot be stored fails its job. Each write is
-    fenced by the claim's attempt: a claim that is held no longer writes nothing but
-    an audit event `stale_result_refused`.
-
-    Raises:
-        OperationalError: the database is away; nothing is stored, try again.
+    A server that refuses a request is well: it has answered.
     """
-    try:
-        with transaction.atomic(durable=True):
-            _settle_all(outcomes, worker)
-    except OperationalError:
-        raise
-    except DatabaseError:
-        if len(outcomes) == 1:
-            logger.exception("Job %s cannot be stored", outcomes[0].job.pk)
-            with transaction.atomic(durable=True):
-                _fail_unstorable(outcomes[0], worker)
-            return
-        for outcome in outcomes:
-            settle([outcome], worker=worker)
+    slow = SLOW_SHARE * settings.ROUTING_TIMEOUT_SECONDS
+    for tried in tries:
+        if isinstance(tried.error, TryAnother):
+            circuits.failed(
+                tried.target,
+                error=tried.error.code,
+                retry_after=tried.error.retry_after,
+            )
+        elif tried.seconds > slow:
+            circuits.failed(tried.target, error="SLOW", retry_after=None)
+        else:
+            circuits.succeeded(tried.target)
 
 
 def run_job(job_id: UUID, *, worker: str) -> None:
     """Run one job from claim to settlement; do nothing if another worker has it."""
     jobs = claim_jobs([job_id], worker=worker)
+    circuits = Circuits(connect())
     client = ModelClient(connections=1)
     try:
         for job in jobs:
-            outcome = _wait_renewing(client.start(ask_model(client, job)), job, worker)
+            work = ask_model(client, job, plan_job(job, circuits))
+            outcome = _wait_renewing(client.start(work), job, worker)
+            report(outcome.tries, circuits)
             settle([with_rules(outcome)], worker=worker)
     finally:
         client.close()
@@ -175,153 +168,4 @@ def with_rules(outcome: Outcome) -> Outcome:
         flags=payload.get("flags"),
         observations=payload.get("observations", ""),
     )
-    return Outcome(
-        job=outcome.job,
-        route=outcome.route,
-        target=outcome.target,
-        result=outcome.result,
-        rules_risk=rules["risk"],
-    )
-
-
-def _settle_all(outcomes: Sequence[Outcome], worker: str) -> None:
-    in_order = sorted(outcomes, key=lambda outcome: outcome.job.pk)
-    answered = [outcome for outcome in in_order if outcome.result is not None]
-    failed = [outcome for outcome in in_order if outcome.result is None]
-    _complete(answered, worker)
-    for outcome in failed:
-        _release_or_fail(outcome, worker)
-
-
-def _complete(outcomes: Sequence[Outcome], worker: str) -> None:
-    """Store drafts and open their reviews, for the claims that still hold."""
-    if not outcomes:
-        return
-    drafts = [_draft(outcome) for outcome in outcomes]
-    held = Job.objects.complete(drafts)
-    pairs = list(zip(outcomes, drafts, strict=True))
-    Review.objects.bulk_create(
-        _open_review(outcome, draft["risk"])
-        for outcome, draft in pairs
-        if outcome.job.pk in held
-    )
-    record(
-        _event(outcome.job, Action.JOB_COMPLETED, worker, target=outcome.target)
-        if outcome.job.pk in held
-        else _event(outcome.job, Action.STALE_RESULT_REFUSED, worker)
-        for outcome in outcomes
-    )
-
-
-def _draft(outcome: Outcome) -> dict[str, Any]:
-    """List what is stored of an answer, with the claim that it came under."""
-    result = outcome.result
-    assert result is not None
-    return {
-        "id": outcome.job.pk,
-        "attempt": outcome.job.attempt,
-        "route": _longer_route(outcome),
-        "target": outcome.target,
-        "result": result.raw,
-        "result_problems": list(result.problems),
-        "model_id": result.model_id,
-        "model_risk": result.risk,
-        "rules_risk": outcome.rules_risk,
-        "risk": listed_risk(result.risk, outcome.rules_risk),
-    }
-
-
-def _release_or_fail(outcome: Outcome, worker: str) -> None:
-    """Put the job back for a later try, or end it where there has been enough."""
-    job, error = outcome.job, outcome.error
-    assert error is not None
-    failures = job.failures + 1
-    values: dict[str, Any] = {
-        "route": _longer_route(outcome),
-        "failures": failures,
-        "worker": "",
-        "lease_until": None,
-        "updated_at": Now(),
-    }
-    if isinstance(error, TryAnother) and failures < _most_failures(error):
-        wait = timedelta(seconds=_backoff(failures, error.retry_after))
-        values |= {"status": Job.Status.PENDING, "not_before": Now() + wait}
-        action = Action.JOB_RELEASED
-    else:
-        values |= {
-            "status": Job.Status.FAILED,
-            "error_code": error.code,
-            "error": str(error)[:2048],
-            "finished_at": Now(),
-        }
-        action = Action.JOB_FAILED
-    held = Job.objects.filter(pk=job.pk).held(job.attempt).update(**values)
-    if not held:
-        action = Action.STALE_RESULT_REFUSED
-    record([_event(job, action, worker, code=error.code)])
-
-
-def _longer_route(outcome: Outcome) -> list[dict[str, Any]]:
-    return [*outcome.job.route, outcome.route][-KEPT_ROUTES:]
-
-
-def _most_failures(error: TryAnother) -> int:
-    """Give up early on what will likely come again, late on what will pass."""
-    if isinstance(error, UnusableAnswer):
-        return min(MAX_UNUSABLE_ANSWERS, settings.JOB_MAX_ATTEMPTS)
-    return settings.JOB_MAX_ATTEMPTS
-
-
-def _backoff(failures: int, retry_after: float | None) -> float:
-    """Seconds until the next try: doubling, capped, spread by a quarter either way."""
-    doubled: float = settings.JOB_BACKOFF_SECONDS * 2 ** min(failures - 1, 20)
-    seconds = min(doubled, settings.JOB_BACKOFF_MAX_SECONDS)
-    spread: float = seconds * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
-    return max(spread, retry_after or 0.0)
-
-
-def _open_review(outcome: Outcome, risk: str) -> Review:
-    """Begin the clinician's side as a copy of the draft, as far as it is usable."""
-    assert outcome.result is not None
-    usable = outcome.result.raw if not outcome.result.problems else {}
-    return Review(
-        job_id=outcome.job.pk,
-        risk=risk,
-        summary=usable.get("summary", []),
-        recommendations=usable.get("recommendations", []),
-        parent_text=usable.get("parent_text") or "",
-    )
-
-
-def _fail_unstorable(outcome: Outcome, worker: str) -> None:
-    job = outcome.job
-    held = Job.objects.filter(pk=job.pk).held(job.attempt)
-    failed = held.update(
-        status=Job.Status.FAILED,
-        worker="",
-        lease_until=None,
-        failures=F("failures") + 1,
-        error_code="RESULT_NOT_STORABLE",
-        error="The database refused the model's answer.",
-        finished_at=Now(),
-        updated_at=Now(),
-    )
-    action = Action.JOB_FAILED if failed else Action.STALE_RESULT_REFUSED
-    record([_event(job, action, worker, code="RESULT_NOT_STORABLE")])
-
-
-def _try(target: str, outcome: str, begun: float) -> dict[str, Any]:
-    milliseconds = round(1000 * (time.monotonic() - begun))
-    return {"target": target, "outcome": outcome, "milliseconds": milliseconds}
-
-
-def _event(job: Job, action: Action, worker: str, **detail: Any) -> Event:
-    return Event(
-        action=action,
-        actor=f"worker:{worker}",
-        clinic=job.clinic.slug,
-        case_id=job.case.case_id,
-        job_id=job.pk,
-        attempt=job.attempt,
-        detail=detail,
-    )
+    return replace(outcome, rules_risk=rules["risk"])

@@ -6,9 +6,10 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from audit.actions import Action
-from audit.services import Event, record
+from audit.services import record
 from screening import queue
 from screening.errors import InvalidTransition
+from screening.events import job_event
 from screening.models import Job
 
 NO_HOLD = {"worker": "", "lease_until": None}
@@ -30,7 +31,7 @@ def cancel_job(job: Job, *, actor: str) -> None:
         status=Job.Status.CANCELLED, finished_at=Now(), updated_at=Now(), **NO_HOLD
     )
     if cancelled:
-        record([_event(job, Action.JOB_CANCELLED, actor)])
+        record([job_event(job, Action.JOB_CANCELLED, actor)])
         return
     job.refresh_from_db(fields=["status"])
     if job.status != Job.Status.CANCELLED:
@@ -72,16 +73,5 @@ def replay_job(job: Job, *, actor: str) -> None:
                 f"this one is {job.status}.",
                 status=job.status,
             )
-        record([_event(job, Action.JOB_REPLAYED, actor)])
+        record([job_event(job, Action.JOB_REPLAYED, actor)])
     queue.enqueue([job.pk])
-
-
-def _event(job: Job, action: Action, actor: str) -> Event:
-    return Event(
-        action=action,
-        actor=actor,
-        clinic=job.clinic.slug,
-        case_id=job.case.case_id,
-        job_id=job.pk,
-        attempt=job.attempt,
-    )

@@ -15,8 +15,9 @@ from redis.exceptions import RedisError
 from rq import Queue
 
 from audit.actions import Action
-from audit.services import Event, record
+from audit.services import record
 from screening import queue as doorbell
+from screening.events import job_event
 from screening.models import IdempotencyKey, Job, Leadership
 
 logger = logging.getLogger(__name__)
@@ -150,15 +151,4 @@ def _record(job_ids: list[UUID], action: Action, actor: str) -> None:
         .select_related("case", "clinic")
         .only("attempt", "case__case_id", "clinic__slug")
     )
-    record(
-        Event(
-            action=action,
-            actor=actor,
-            clinic=job.clinic.slug,
-            case_id=job.case.case_id,
-            job_id=job.pk,
-            attempt=job.attempt,
-            detail={"code": WORKER_LOST},
-        )
-        for job in jobs
-    )
+    record(job_event(job, action, actor, code=WORKER_LOST) for job in jobs)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.errors import NoModelEndpoints, NoTargetAllowed
+from routing.errors import NoModelEndpoints, NoTargetAllowed, TargetsResting
 from routing.policy import POLICY_VERSION, Decision, Wish, choose_targets, wish_of
 from routing.targets import Target, configured_targets
 
@@ -30,15 +30,22 @@ targets = st.lists(
     min_size=1,
 )
 
+rests = st.dictionaries(
+    st.sampled_from(["edge", "edge-2", "cloud", "cloud-2"]),
+    st.floats(min_value=0.1, max_value=60),
+)
+
 
 def names(pairs: tuple[tuple[Target, str], ...]) -> dict[str, str]:
     return {target.name: reason for target, reason in pairs}
 
 
-def choose(all_targets: list[Target], wish: Wish) -> Decision | None:
+def choose(
+    all_targets: list[Target], wish: Wish, resting: dict[str, float] | None = None
+) -> Decision | None:
     try:
-        return choose_targets(all_targets, wish)
-    except NoTargetAllowed:
+        return choose_targets(all_targets, wish, resting)
+    except (NoTargetAllowed, TargetsResting):
         return None
 
 
@@ -156,6 +163,32 @@ def test_the_wish_is_read_from_the_submission():
     assert wish_of(payload) == Wish(preferred="cloud", strict=True)
 
 
+# --- Rest after failures ----------------------------------------------------------
+
+
+def test_a_resting_target_is_left_out_and_the_other_takes_its_place():
+    decision = choose_targets([EDGE, CLOUD], Wish(), {"edge": 7.0})
+
+    assert decision.candidates == ((CLOUD, "only choice left"),)
+    assert decision.excluded == ((EDGE, "resting after failures"),)
+
+
+def test_where_all_rest_the_job_waits_for_the_first_to_have_rested():
+    with pytest.raises(TargetsResting) as refusal:
+        choose_targets([EDGE, CLOUD], Wish(), {"edge": 7.0, "cloud": 3.0})
+
+    assert refusal.value.retry_after == 3.0
+
+
+def test_the_rest_of_one_target_opens_no_other_that_consent_has_closed():
+    wish = Wish(cloud_allowed=False)
+
+    with pytest.raises(TargetsResting) as refusal:
+        choose_targets([EDGE, CLOUD], wish, {"edge": 7.0, "cloud": 3.0})
+
+    assert refusal.value.retry_after == 7.0
+
+
 # --- What is kept of it -----------------------------------------------------------
 
 
@@ -208,11 +241,11 @@ def test_the_decision_hangs_on_what_is_there_and_not_on_its_order(
         assert one.candidates[0][0].is_edge == other.candidates[0][0].is_edge
 
 
-@given(all_targets=targets, wish=wishes)
+@given(all_targets=targets, wish=wishes, resting=rests)
 def test_every_target_is_either_a_candidate_or_excluded_and_each_has_a_reason(
-    all_targets, wish
+    all_targets, wish, resting
 ):
-    decision = choose(all_targets, wish)
+    decision = choose(all_targets, wish, resting)
     if decision is None:
         return
 
@@ -220,11 +253,14 @@ def test_every_target_is_either_a_candidate_or_excluded_and_each_has_a_reason(
     assert sorted(t.name for t, _ in named) == sorted(t.name for t in all_targets)
     assert all(reason for _, reason in named)
     assert decision.candidates
+    assert not {target.name for target, _ in decision.candidates} & set(resting)
 
 
-@given(all_targets=targets, wish=wishes)
-def test_the_cloud_is_never_a_candidate_when_it_is_not_allowed(all_targets, wish):
-    decision = choose(all_targets, wish)
+@given(all_targets=targets, wish=wishes, resting=rests)
+def test_the_cloud_is_never_a_candidate_when_it_is_not_allowed(
+    all_targets, wish, resting
+):
+    decision = choose(all_targets, wish, resting)
 
     if decision is not None and not wish.cloud_allowed:
         assert all(target.is_edge for target, _ in decision.candidates)

@@ -6,7 +6,8 @@ import uuid
 from typing import Any
 
 from screening.models import Clinic, Job
-from screening.services.execution import Outcome, claim_jobs
+from screening.outcomes import Outcome, Plan
+from screening.services.execution import claim_jobs
 from screening.services.keys import default_clinic
 from screening.services.submission import Accepted, Submission, submit_jobs
 
@@ -32,8 +33,8 @@ def claimed_job(worker: str = "w1", **fields: Any) -> Job:
 
 def outcome(job: Job, **fields: Any) -> Outcome:
     """Bring something back for a claim."""
-    route = {"attempt": job.attempt, "tries": []}
-    return Outcome(job=job, route=route, **fields)
+    plan = Plan(candidates=(), explained={})
+    return Outcome(job=job, plan=plan, tries=[], **fields)
 
 
 def unknown_id() -> uuid.UUID:

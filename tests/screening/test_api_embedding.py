@@ -1,4 +1,4 @@
-"""The embedding of a submission: base64 of finite float32 values, as many as its shape."""
+"""The embedding of a submission: base64 of as many finite float32 as its shape says."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ from screening.services.execution import (
     claim_jobs,
     renew_leases,
     run_job,
-    settle,
     with_rules,
 )
 from screening.services.intervention import cancel_job, replay_job
+from screening.services.settlement import settle
 from tests.screening.making import claimed_job, make_job, outcome, unknown_id
 from tests.system.stub_model import StubModel
 
@@ -113,7 +113,7 @@ def test_nothing_is_stored_when_the_audit_event_cannot_be(monkeypatch):
     def refuse(events):
         raise DatabaseError
 
-    monkeypatch.setattr("screening.services.execution.record", refuse)
+    monkeypatch.setattr("screening.services.settlement.record", refuse)
     with pytest.raises(DatabaseError):
         settle([answered(job)], worker="w1")
 

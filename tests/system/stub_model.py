@@ -93,6 +93,7 @@ class StubModel:
         if mode == "close":
             assert request.transport is not None
             request.transport.close()
+            return web.Response()
         if mode == "redirect":
             return web.Response(status=307, headers={"Location": "/elsewhere"})
         texts = {

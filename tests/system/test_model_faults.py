@@ -49,12 +49,24 @@ def test_a_failing_server_fails_the_job_with_its_code(shared_stack, mode, code, 
     assert model.redirected == 0
 
 
+@pytest.fixture
+def shared_stack(stack_of_the_module):
+    """The stack, with every circuit closed: each test breaks the server in its way."""
+    stack, _ = stack_of_the_module
+    with stack.redis_client() as redis:
+        redis.delete("pediscreen:circuits")
+    time.sleep(0.3)
+    return stack_of_the_module
+
+
 @pytest.fixture(scope="module")
-def shared_stack():
+def stack_of_the_module():
     model = StubModel()
     with running(model.url, **FAST) as stack:
         yield stack, model
         model.mode = "good"
+        with stack.redis_client() as redis:
+            redis.delete("pediscreen:circuits")
         last = stack.submit(case_id="the-last")
         assert stack.ended([last])[last]["status"] == "DONE"
         stack.check_invariants(

@@ -96,7 +96,7 @@ def test_a_hung_redis_delays_no_answer_and_loses_no_job(model):
 
 def test_nothing_of_the_child_reaches_redis_or_a_log(model):
     words = "zq-sentinel-observation"
-    with running(model.url, LOG_LEVEL="DEBUG") as stack:
+    with running(model.url, LOG_LEVEL="DEBUG", JOB_MAX_ATTEMPTS=1) as stack:
         model.latency = 0.5
         job_ids = [
             stack.submit(case_id=f"case-{n}", observations=words, age_months=9)

@@ -1,7 +1,8 @@
 """What the schema says is what the server does: generated requests, right and wrong.
 
-`SCHEMATHESIS_CASES` says how many cases each operation gets in each phase. The lower
-half of this file is loaded by the generating process as its hooks.
+`SCHEMATHESIS_CASES` says how many cases each operation gets in each phase, and
+`SCHEMATHESIS_SEED` which ones. The lower half of this file is loaded by the generating
+process as its hooks.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import re
 import struct
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tests.system.stub_model import StubModel
 pytestmark = pytest.mark.system
 
 CASES = int(os.environ.get("SCHEMATHESIS_CASES", "40"))
+SEED = os.environ.get("SCHEMATHESIS_SEED", "1")
 MODEL_ANSWERS = ["good", "text_result", "unknown_risk", "garbage"]
 CASE_IDS = ["anna", "a/b c", "50% ünïcødé?"]
 
@@ -63,7 +64,7 @@ def test_every_answer_is_as_the_schema_says(model, tmp_path):
                 *[f"{stack.url}/api/schema", "--header", f"x-api-key: {API_KEY}"],
                 *["--checks", "all", "--mode", "all", "--continue-on-failure"],
                 *["--max-examples", str(CASES), "--request-timeout", "20"],
-                *["--generation-database", "none", "--no-color"],
+                *["--generation-database", "none", "--no-color", "--seed", SEED],
             ],
             cwd=tmp_path,
             env={
@@ -95,6 +96,7 @@ def test_every_answer_is_as_the_schema_says(model, tmp_path):
 
 # --- Hooks of the generating process -------------------------------------------
 
+chance = random.Random(SEED)
 SEEDED_URL = os.environ.get("SEEDED_URL", "")
 SEEDED_JOBS = os.environ.get("SEEDED_JOBS", "").split(",")
 
@@ -120,17 +122,17 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     if "cursor" in (case.query or {}):
         case.query["cursor"] = real_cursor()
     if "Idempotency-Key" in (case.headers or {}):
-        case.headers["Idempotency-Key"] = uuid.uuid4().hex
-    if random.random() < 0.5 and case.meta.phase.name.value != "stateful":
+        case.headers["Idempotency-Key"] = chance.randbytes(16).hex()
+    if chance.random() < 0.5 and case.meta.phase.name.value != "stateful":
         if "job_id" in (case.path_parameters or {}):
-            case.path_parameters["job_id"] = random.choice(SEEDED_JOBS)
+            case.path_parameters["job_id"] = chance.choice(SEEDED_JOBS)
         if "case_id" in (case.path_parameters or {}):
-            case.path_parameters["case_id"] = random.choice(CASE_IDS)
+            case.path_parameters["case_id"] = chance.choice(CASE_IDS)
     if isinstance(case.body, dict | list):
         submissions = case.body if isinstance(case.body, list) else [case.body]
         for submission in submissions:
             if "idempotency_key" in submission:
-                submission["idempotency_key"] = uuid.uuid4().hex
+                submission["idempotency_key"] = chance.randbytes(16).hex()
             if "embedding_b64" in submission:
                 fit_embedding(submission)
 
@@ -165,7 +167,7 @@ def whole(value: Any) -> Any:
 def real_cursor() -> str:
     """Return a cursor that the server has just given out."""
     response = requests.get(
-        f"{SEEDED_URL}/api/jobs?limit={random.randint(1, 3)}",
+        f"{SEEDED_URL}/api/jobs?limit={chance.randint(1, 3)}",
         headers={"x-api-key": API_KEY},
         timeout=20,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,8 @@ from django.utils import timezone
 
 from screening.models import Clinic, Scope
 from screening.services.keys import DEFAULT_CLINIC, create_key
+
+SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class Command(BaseCommand):
@@ -47,9 +50,13 @@ class Command(BaseCommand):
         """Make the key.
 
         Raises:
-            CommandError: the clinic's slug or the number of days cannot be used.
+            CommandError: the name, the clinic's slug or the number of days cannot be
+                used.
         """
-        if not clinic.replace("-", "").replace("_", "").isalnum() or len(clinic) > 64:
+        name = name.strip()
+        if not (0 < len(name) <= 100 and name.isprintable()):
+            raise CommandError("NAME must be 1 to 100 printable characters.")
+        if not SLUG.fullmatch(clinic):
             raise CommandError("--clinic must be letters, digits, - and _, at most 64.")
         if days is not None and not 1 <= days <= 3650:
             raise CommandError("--days must lie between 1 and 3650.")

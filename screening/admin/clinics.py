@@ -1,0 +1,62 @@
+"""Clinics, and the keys that open them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from audit.admin import ReadOnly
+from screening.models import ApiKey, Clinic
+from screening.services.keys import revoke_key
+
+
+@admin.register(Clinic)
+class ClinicAdmin(admin.ModelAdmin):
+    """The tenants."""
+
+    list_display = ["name", "slug"]
+    search_fields = ["name", "slug"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A clinic's cases are kept, and so is it."""
+        return False
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnly):
+    """Keys, newest first. They are made by ``manage.py create_api_key``."""
+
+    list_display = [
+        "name",
+        "prefix",
+        "clinic",
+        "scope_list",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    ]
+    list_filter = ["clinic"]
+    list_select_related = ["clinic"]
+    fields: ClassVar[Any] = list_display
+    actions = ["revoke_selected"]
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Ask for the right to change keys."""
+        user: Any = request.user
+        return bool(user.has_perm("screening.change_apikey"))
+
+    @admin.action(description="Revoke the chosen keys", permissions=["revoke"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        """Revoke each; a revoked key opens nothing again."""
+        for key in queryset.select_related("clinic"):
+            revoke_key(key, actor=f"user:{request.user.pk}")
+        self.message_user(request, "The keys open nothing from now on.")
+
+    @admin.display(description="Scopes")
+    def scope_list(self, key: ApiKey) -> str:
+        """Name the scopes."""
+        return ", ".join(key.scopes)

@@ -1,0 +1,66 @@
+"""What is planned for a job and what came of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from routing.errors import RoutingError
+from routing.targets import Target
+from screening.models import Job
+from screening.results import CheckedResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Where a job goes: targets in order with reasons, or why nowhere."""
+
+    candidates: tuple[tuple[Target, str], ...]
+    explained: dict[str, Any]
+    error: RoutingError | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tried:
+    """One call of one target, and how it ended."""
+
+    target: str
+    seconds: float
+    error: RoutingError | None = None
+
+    @classmethod
+    def of(
+        cls, target: Target, begun: float, error: RoutingError | None = None
+    ) -> Tried:
+        """Note a call that began at a monotonic time and ends now."""
+        return cls(target=target.name, seconds=time.monotonic() - begun, error=error)
+
+    def explain(self) -> dict[str, Any]:
+        """Put it into the words that are kept on the job."""
+        return {
+            "target": self.target,
+            "outcome": self.error.code if self.error else "answered",
+            "milliseconds": round(1000 * self.seconds),
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What came of one claim of one job: a checked result, or an error."""
+
+    job: Job
+    plan: Plan
+    tries: list[Tried]
+    target: str = ""
+    result: CheckedResult | None = None
+    rules_risk: str = ""
+    error: RoutingError | None = None
+
+    def explain(self) -> dict[str, Any]:
+        """Put the decision and the tries into the words that are kept on the job."""
+        return {
+            "attempt": self.job.attempt,
+            **self.plan.explained,
+            "tries": [tried.explain() for tried in self.tries],
+        }

@@ -1,0 +1,214 @@
+"""Pictures of the admin's pages: ``python -m tests.browser.pictures FOLDER``.
+
+Starts the product with invented rows, and Chromium, which must be installed. Says
+what the browser complains of, such as a violation of the Content-Security-Policy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import requests
+
+from tests.servers import ROOT
+from tests.system.stack import Stack
+
+PASSWORD = "an-invented-password-1"
+PREPARE = f"""
+from django.contrib.auth import get_user_model
+from tests.browser.rows import fill
+get_user_model().objects.create_superuser("reviewer", password="{PASSWORD}")
+fill(24)
+"""
+PAGES = {
+    "login": "/admin/login/",
+    "home": "/admin/",
+    "reviews": "/admin/screening/review/",
+    "review": "/admin/screening/review/",
+    "cases": "/admin/screening/case/",
+    "case": "/admin/screening/case/",
+    "jobs": "/admin/screening/job/",
+    "job": "",
+    "job-differs": "",
+    "job-unusable": "",
+    "job-failed": "",
+    "audit": "/admin/audit/audit/",
+    "audit-event": "/admin/audit/audit/",
+    "keys": "/admin/screening/apikey/",
+    "person": "/admin/auth/user/",
+    "add-person": "/admin/auth/user/add/",
+    "missing": "/admin/nowhere/",
+}
+WIDTHS = {1440: 900, 390: 844}
+
+
+class Browser:
+    """One page of a Chromium without a screen, spoken to over its DevTools socket."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.numbers = count(1)
+        self.complaints: list[str] = []
+
+    async def do(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send one command and return its result."""
+        number = next(self.numbers)
+        message = {"id": number, "method": method, "params": params}
+        await self.socket.send_json(message)
+        while True:
+            found = await self.next()
+            if found.get("id") == number:
+                assert "error" not in found, (method, found)
+                return dict(found["result"])
+
+    async def next(self) -> dict[str, Any]:
+        """Read one message, and note what it complains of."""
+        found = json.loads((await self.socket.receive(timeout=20)).data)
+        if found.get("method") == "Log.entryAdded":
+            entry = found["params"]["entry"]
+            self.complaints.append(f"{entry['text']} {entry.get('url', '')}")
+        if found.get("method") == "Runtime.exceptionThrown":
+            self.complaints.append(str(found["params"]["exceptionDetails"]))
+        return dict(found)
+
+    async def open(self, url: str) -> None:
+        """Go there and wait until all of it is loaded."""
+        await self.do("Page.navigate", url=url)
+        while (await self.next()).get("method") != "Page.loadEventFired":
+            pass
+
+    async def picture(self, path: Path, width: int, *, dark: bool) -> None:
+        """Save the whole page as it looks in this width and colour scheme."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.do("Emulation.setEmulatedMedia", features=[scheme])
+        await self.size(width, WIDTHS[width])
+        metrics = await self.do("Page.getLayoutMetrics")
+        box = metrics["cssContentSize"]
+        if box["width"] > width:
+            self.complaints.append(f"{path.name} is {box['width']} wide")
+        await self.size(width, max(WIDTHS[width], int(box["height"])))
+        data = (await self.do("Page.captureScreenshot"))["data"]
+        path.write_bytes(base64.b64decode(data))
+
+    async def size(self, width: int, height: int) -> None:
+        """Set the size of the window."""
+        await self.do(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+
+
+def log_in(stack: Stack) -> str:
+    """Log in over HTTP; return the session's id."""
+    session = requests.Session()
+    url = f"{stack.url}/admin/login/"
+    session.get(url, timeout=10)
+    form = {
+        "username": "reviewer",
+        "password": PASSWORD,
+        "csrfmiddlewaretoken": session.cookies["csrftoken"],
+        "next": "/admin/",
+    }
+    assert session.post(url, form, timeout=10).url.endswith("/admin/")
+    return str(session.cookies["sessionid"])
+
+
+def paths(stack: Stack) -> dict[str, str]:
+    """Return every page with its path; rows have ids of their own."""
+
+    def first(table: str, where: str) -> Any:
+        [found, *_] = stack.rows(f"SELECT id FROM {table} WHERE {where} ORDER BY id")
+        return found[0]
+
+    found = dict(PAGES)
+    found["review"] += f"{first('screening_review', 'id > 4')}/change/"
+    found["case"] += f"{first('screening_case', 'id = 3')}/change/"
+    found["audit-event"] += f"{first('audit_audit', 'id > 8')}/change/"
+    found["person"] += f"{first('auth_user', 'id > 0')}/change/"
+    for name, where in {
+        "job": "risk = 'discuss' AND payload LIKE '%not_yet%'",
+        "job-differs": "risk <> model_risk AND model_risk <> 'unclassified'",
+        "job-unusable": "model_risk = 'unclassified'",
+        "job-failed": "status = 'FAILED'",
+    }.items():
+        found[name] = f"/admin/screening/job/{first('screening_job', where)}/change/"
+    return found
+
+
+async def take(stack: Stack, folder: Path, port: int) -> list[str]:
+    """Take every page in each width and colour scheme; return the complaints."""
+    async with aiohttp.ClientSession() as session:
+        for _ in range(100):
+            try:
+                pages = await session.get(f"http://127.0.0.1:{port}/json")
+                [page] = [p for p in await pages.json() if p["type"] == "page"]
+                break
+            except (aiohttp.ClientError, ValueError):
+                await asyncio.sleep(0.1)
+        url = page["webSocketDebuggerUrl"]
+        async with session.ws_connect(url, max_msg_size=0) as socket:
+            browser = Browser(socket)
+            for domain in ("Page", "Log", "Runtime", "Network"):
+                await browser.do(f"{domain}.enable")
+            for name, path in paths(stack).items():
+                for width in WIDTHS:
+                    await browser.size(width, WIDTHS[width])
+                    await browser.open(stack.url + path)
+                    for dark in (False, True):
+                        scheme = "dark" if dark else "light"
+                        target = folder / f"{name}-{scheme}-{width}.png"
+                        await browser.picture(target, width, dark=dark)
+                if name == "login":
+                    cookie = {"name": "sessionid", "value": log_in(stack)}
+                    await browser.do("Network.setCookie", url=stack.url, **cookie)
+            return browser.complaints
+
+
+def main() -> None:
+    """Take the pictures and say what went wrong."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with Stack(EDGE_MODEL_URL="http://127.0.0.1:9/") as stack:
+        subprocess.run(
+            [sys.executable, "manage.py", "shell", "-v0", "-c", PREPARE],
+            cwd=ROOT,
+            env=stack.env,
+            check=True,
+        )
+        stack.start_api()
+        profile = tempfile.mkdtemp(prefix="chromium-")
+        port = stack.port + 1
+        browser = subprocess.Popen(
+            [
+                *["chromium", "--headless=new", "--no-sandbox", "--hide-scrollbars"],
+                *[f"--remote-debugging-port={port}", f"--user-data-dir={profile}"],
+                *["--disable-gpu", "about:blank"],
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            complaints = asyncio.run(take(stack, folder, port))
+        finally:
+            browser.terminate()
+            browser.wait()
+            shutil.rmtree(profile, ignore_errors=True)
+    for complaint in sorted(set(complaints)):
+        sys.stdout.write(f"{complaint}\n")
+
+
+if __name__ == "__main__":
+    main()

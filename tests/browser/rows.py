@@ -1,0 +1,169 @@
+"""Invented rows for the pages of the admin: every state that a page can show."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from audit.actions import Action
+from audit.services import Event, record
+from milestones.rules import assess
+from pediscreen_site.demo.cases import STORIES
+from screening.models import ApiKey, Case, Clinic, Job, Review
+from screening.results import listed_risk
+
+REFUSED_ANSWER = {"risk": "fine", "summary": "The child is well.", "confidence": 7.2}
+FAILED_TRY = {"target": "edge", "outcome": "MODEL_TIMEOUT", "milliseconds": 10_003}
+GOOD_TRY = {"target": "cloud", "outcome": "answered", "milliseconds": 840}
+ROUTE = [
+    {
+        "attempt": 1,
+        "policy_version": "2026-11-24",
+        "candidates": [
+            {"target": "edge", "reason": "edge first"},
+            {"target": "cloud", "reason": "fallback"},
+        ],
+        "excluded": [],
+        "tries": [FAILED_TRY, GOOD_TRY],
+    }
+]
+
+
+def fill(number: int, *, start: int = 0) -> list[Job]:
+    """Store so many cases, each with a job, in turn of every kind; return the jobs."""
+    numbers = range(start, start + number)
+    clinics = [
+        Clinic.objects.get_or_create(slug=slug, defaults={"name": name})[0]
+        for slug, name in (
+            ("riverside", "Riverside Children's Clinic"),
+            ("northgate", "Northgate Health Centre"),
+        )
+    ]
+    user, _ = get_user_model().objects.get_or_create(
+        username="a.osei", first_name="Amara", last_name="Osei"
+    )
+    jobs = [make_job(n, clinics[n % 2]) for n in numbers]
+    Job.objects.bulk_create(jobs)
+    Review.objects.bulk_create(
+        make_review(job, user, signed=n % 5 == 4)
+        for n, job in enumerate(jobs)
+        if job.status == "DONE"
+    )
+    record(event for job in jobs for event in events_of(job))
+    ApiKey.objects.bulk_create(
+        ApiKey(
+            name=f"Intake {n}",
+            prefix=f"{1000 + n}",
+            digest="0" * 64,
+            clinic=clinics[n % 2],
+            scopes=["jobs:write", "jobs:read"],
+        )
+        for n in numbers
+    )
+    return jobs
+
+
+def make_job(n: int, clinic: Clinic) -> Job:
+    """Make the n-th job: most are done, some wait, run, have failed or are odd."""
+    _, payload = STORIES[n % len(STORIES)]
+    payload = {key: value for key, value in payload.items() if key != "priority"}
+    case = Case.objects.create(clinic=clinic, case_id=f"RC-{2041 + n}")
+    now = timezone.now()
+    job = Job(
+        clinic=clinic,
+        case=case,
+        client="key:3f9a12bc",
+        priority="urgent" if n % 7 == 2 else "normal",
+        payload=payload,
+        created_at=now - timedelta(minutes=17 * n + 3),
+    )
+    kind = n % 12
+    if kind == 7:
+        job.status, job.attempt, job.worker = "RUNNING", 1, "host-1-4711"
+        job.lease_until = now + timedelta(seconds=30)
+        job.started_at = now
+    elif kind == 8:
+        job.status, job.attempt, job.failures, job.route = "FAILED", 8, 8, ROUTE
+        job.error_code = "MODEL_TIMEOUT"
+        job.error = "The model server did not answer within 10 s."
+        job.finished_at = now
+    elif kind == 9:
+        job.status, job.finished_at = "CANCELLED", now
+    elif kind != 10:
+        end(job, unusable=kind == 11, lower=kind == 5)
+    return job
+
+
+def end(job: Job, *, unusable: bool, lower: bool) -> None:
+    """Give the job a draft: the rules' own, a lower one, or one that is no use."""
+    payload = job.payload
+    result: dict[str, Any] = assess(
+        age_months=payload.get("age_months"),
+        gestational_weeks=payload.get("gestational_weeks"),
+        answers=payload.get("milestones"),
+        flags=payload.get("flags"),
+        observations=payload.get("observations", ""),
+    )
+    job.rules_risk = result["risk"]
+    result |= {"model_id": "example-model-4b", "adapter_id": "pedi-screen-1.3"}
+    if lower:
+        result |= {"risk": "monitor", "confidence": 0.58}
+    if unusable:
+        result = dict(REFUSED_ANSWER)
+        job.result_problems = [
+            "risk_unknown",
+            "summary_not_a_list_of_text",
+            "confidence_out_of_range",
+        ]
+    job.status, job.attempt, job.target, job.route = "DONE", 1, "cloud", ROUTE
+    job.result = result
+    job.model_risk = "unclassified" if unusable else result["risk"]
+    job.risk = listed_risk(job.model_risk, job.rules_risk)
+    job.model_id = result.get("model_id", "")
+    job.started_at = job.created_at + timedelta(seconds=2)
+    job.finished_at = job.created_at + timedelta(seconds=13)
+
+
+def make_review(job: Job, user: Any, *, signed: bool) -> Review:
+    """Open the job's review, and sign it if that is asked for and allowed."""
+    usable = {} if job.result_problems else job.result or {}
+    review = Review(
+        job=job,
+        risk=job.risk,
+        summary=usable.get("summary", []),
+        recommendations=usable.get("recommendations", []),
+        parent_text=usable.get("parent_text", ""),
+    )
+    if signed and job.risk != "unclassified":
+        review.state, review.signed_off_by = "SIGNED_OFF", user
+        review.signed_off_at = timezone.now()
+    return review
+
+
+def events_of(job: Job) -> list[Event]:
+    """Make the audit events that such a job would have."""
+    ends = {
+        "DONE": Action.JOB_COMPLETED,
+        "FAILED": Action.JOB_FAILED,
+        "CANCELLED": Action.JOB_CANCELLED,
+    }
+    actions = [(Action.JOB_SUBMITTED, job.client)]
+    if job.attempt:
+        actions.append((Action.JOB_STARTED, "worker:host-1-4711"))
+    if job.status in ends:
+        actions.append((ends[job.status], "worker:host-1-4711"))
+    return [
+        Event(
+            action=action,
+            actor=actor,
+            clinic=job.clinic.slug,
+            case_id=job.case.case_id,
+            job_id=job.pk,
+            attempt=job.attempt or None,
+            detail={"code": job.error_code} if job.error_code else {},
+        )
+        for action, actor in actions
+    ]
