@@ -6,6 +6,7 @@ A variable that is empty counts as left out.
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -106,16 +107,32 @@ def _is_url(given: str, schemes: tuple[str, ...]) -> bool:
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """Read one of a few words, in upper case.
+    """Read one of a few words, in capitals or not.
 
     Raises:
         ImproperlyConfigured: it is none of them.
     """
-    given = text(name, default).upper()
-    if given not in allowed:
+    given = text(name, default).lower()
+    words = {word.lower(): word for word in allowed}
+    if given not in words:
         raise ImproperlyConfigured(
             f"{name} must be one of {', '.join(allowed)}. "
             f"Set it to one, or leave it out for {default}."
+        )
+    return words[given]
+
+
+def word(name: str, pattern: str, example: str) -> str:
+    """Read a word of a certain form; an empty one means not configured.
+
+    Raises:
+        ImproperlyConfigured: it has another form.
+    """
+    given = text(name)
+    if given and not re.fullmatch(pattern, given):
+        raise ImproperlyConfigured(
+            f"{name} is not such a word as it should be. "
+            f"Set it to one like {example}, or leave it out."
         )
     return given
 

@@ -22,6 +22,7 @@ from pediscreen_site.environment import (
     time_zone,
     url,
     whole_number,
+    word,
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -99,6 +100,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
 ]
+CSRF_FAILURE_VIEW = "pediscreen_site.api.errors.csrf_refused"
 ROOT_URLCONF = "pediscreen_site.urls"
 WSGI_APPLICATION = "pediscreen_site.wsgi.application"
 TEMPLATES = [
@@ -193,6 +195,15 @@ IDEMPOTENCY_HOURS = number("IDEMPOTENCY_HOURS", 24, minimum=1, maximum=24 * 365)
 
 EDGE_MODEL_URL = url("EDGE_MODEL_URL", "", schemes=("http", "https"))
 CLOUD_MODEL_URL = url("CLOUD_MODEL_URL", "", schemes=("http", "https"))
+MODEL_PROTOCOLS = ("native", "openai", "ollama", "vertex", "open_inference")
+MODEL_NAME = r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}"
+VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
+EDGE_MODEL_PROTOCOL = choice("EDGE_MODEL_PROTOCOL", "native", MODEL_PROTOCOLS)
+CLOUD_MODEL_PROTOCOL = choice("CLOUD_MODEL_PROTOCOL", "native", MODEL_PROTOCOLS)
+EDGE_MODEL_NAME = word("EDGE_MODEL_NAME", MODEL_NAME, "medgemma-4b")
+CLOUD_MODEL_NAME = word("CLOUD_MODEL_NAME", MODEL_NAME, "medgemma-4b")
+EDGE_MODEL_TOKEN_ENV = word("EDGE_MODEL_TOKEN_ENV", VARIABLE, "MODEL_TOKEN")
+CLOUD_MODEL_TOKEN_ENV = word("CLOUD_MODEL_TOKEN_ENV", VARIABLE, "MODEL_TOKEN")
 ROUTING_TIMEOUT_SECONDS = number(
     "ROUTING_TIMEOUT_SECONDS", 10, minimum=0.05, maximum=3600
 )
@@ -233,12 +244,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": "screening.models.Job.Status",
-        "ReviewStateEnum": "screening.models.Review.State",
         "AcceptedStatusEnum": [("PENDING", "Pending")],
-        "RiskEnum": "screening.models.Risk",
         "PriorityEnum": "screening.submissions.PRIORITIES",
         "PreferredTargetEnum": "screening.submissions.PREFERRED_TARGETS",
-        "MilestoneAnswerEnum": "screening.submissions.ANSWERS",
     },
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }

@@ -10,3 +10,7 @@ class RoutingConfig(AppConfig):
 
     name = "routing"
     verbose_name = "Routing"
+
+    def ready(self) -> None:
+        """Make the checks known to Django."""
+        from routing import checks  # noqa: F401

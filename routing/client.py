@@ -27,7 +27,7 @@ from routing.errors import (
     ModelTimeout,
     ModelUnreachable,
 )
-from routing.targets import Target
+from routing.protocols.interface import Request
 
 Returned = TypeVar("Returned")
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -74,9 +74,9 @@ class ModelClient:
         self._loop.close()
 
     async def call(
-        self, target: Target, body: dict[str, Any], *, seconds: float, max_bytes: int
+        self, request: Request, *, seconds: float, max_bytes: int
     ) -> dict[str, Any]:
-        """POST ``body`` to the target and return the JSON object it answers.
+        """POST the request's body and return the JSON object that is answered.
 
         ``seconds`` bounds the whole call by the wall clock, ``max_bytes`` the answer
         after decompression.
@@ -88,7 +88,7 @@ class ModelClient:
         """
         try:
             async with asyncio.timeout(seconds):
-                return await self._exchange(target, body, max_bytes)
+                return await self._exchange(request, max_bytes)
         except TimeoutError:
             raise ModelTimeout(
                 f"The model server did not answer within {seconds:g} s."
@@ -99,9 +99,7 @@ class ModelClient:
                 f"The model server could not be reached ({type(exc).__name__})."
             ) from None
 
-    async def _exchange(
-        self, target: Target, body: dict[str, Any], max_bytes: int
-    ) -> dict[str, Any]:
+    async def _exchange(self, request: Request, max_bytes: int) -> dict[str, Any]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -115,9 +113,9 @@ class ModelClient:
                 headers=HEADERS,
             )
         async with self._session.post(
-            target.url,
-            data=json.dumps(body, separators=(",", ":")).encode(),
-            headers={"Content-Type": "application/json"},
+            request.url,
+            data=json.dumps(request.body, separators=(",", ":")).encode(),
+            headers={"Content-Type": "application/json", **request.headers},
             allow_redirects=False,
         ) as response:
             _check_status(response)

@@ -31,9 +31,3 @@ class Target:
     def is_edge(self) -> bool:
         """Say whether the child's data stays in the clinic."""
         return self.name.startswith("edge")
-
-
-def configured_targets(*, edge_url: str, cloud_url: str) -> list[Target]:
-    """List the targets that have a URL, edge first."""
-    urls = {"edge": edge_url, "cloud": cloud_url}
-    return [Target(name=name, url=url) for name, url in urls.items() if url]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from routing.errors import RoutingError
@@ -28,13 +29,13 @@ class Tried:
     target: str
     seconds: float
     error: RoutingError | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    """Versions and digests of the prompt and the input, where there is a prompt."""
 
     @classmethod
-    def of(
-        cls, target: Target, begun: float, error: RoutingError | None = None
-    ) -> Tried:
+    def of(cls, target: Target, begun: float, **fields: Any) -> Tried:
         """Note a call that began at a monotonic time and ends now."""
-        return cls(target=target.name, seconds=time.monotonic() - begun, error=error)
+        return cls(target=target.name, seconds=time.monotonic() - begun, **fields)
 
     def explain(self) -> dict[str, Any]:
         """Put it into the words that are kept on the job."""
@@ -42,6 +43,7 @@ class Tried:
             "target": self.target,
             "outcome": self.error.code if self.error else "answered",
             "milliseconds": round(1000 * self.seconds),
+            **self.provenance,
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import lru_cache
 from uuid import UUID
 
@@ -60,7 +60,7 @@ class Bell:
 
 
 def enqueue(
-    job_ids: Iterable[UUID],
+    job_ids: Collection[UUID],
     *,
     urgent: Collection[UUID] = (),
     queue: Queue | None = None,
@@ -75,7 +75,10 @@ def enqueue(
     now = time.monotonic()
     if queue is None and now < Bell.quiet_until:
         return False
+    first = [job_id for job_id in job_ids if job_id in urgent]
+    others = [job_id for job_id in job_ids if job_id not in urgent]
     try:
+        # Each of the first is put in front of the last: so the last one goes first.
         (queue or inference_queue()).enqueue_many(
             Queue.prepare_data(
                 PROCESS_JOB,
@@ -87,7 +90,7 @@ def enqueue(
                 timeout=int(2 * settings.ROUTING_TIMEOUT_SECONDS) + SETTLING_SECONDS,
                 at_front=job_id in urgent,
             )
-            for job_id in job_ids
+            for job_id in [*others, *reversed(first)]
         )
     except RedisError as exc:
         Bell.quiet_until = time.monotonic() + QUIET_SECONDS

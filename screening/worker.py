@@ -32,7 +32,7 @@ from redis.exceptions import RedisError
 
 from routing.circuits import Circuits
 from routing.client import ModelClient
-from routing.targets import configured_targets
+from routing.configured import configured_targets
 from screening.models import Job
 from screening.outcomes import Outcome
 from screening.queue import connect
@@ -190,10 +190,7 @@ class ScreeningWorker(RegisteredWorker):
 
     @staticmethod
     def _targets() -> list[str]:
-        targets = configured_targets(
-            edge_url=settings.EDGE_MODEL_URL, cloud_url=settings.CLOUD_MODEL_URL
-        )
-        return [target.name for target in targets]
+        return [target.name for target in configured_targets()]
 
     def _note_done(self, job: Job, call: Future[Outcome]) -> None:
         """Free the slot at once: the result is stored while the next call runs."""

@@ -15,6 +15,7 @@ from django.core.exceptions import (
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from django.views.csrf import csrf_failure
 from rest_framework import exceptions, status
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -164,6 +165,13 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a refusal: JSON outside of the admin."""
     if request.path.startswith("/admin/"):
         return defaults.permission_denied(request, exception)
+    return _page(request, 403, "This is not allowed.")
+
+
+def csrf_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form that did not come from our own page."""
+    if request.path.startswith("/admin/"):
+        return csrf_failure(request, reason)
     return _page(request, 403, "This is not allowed.")
 
 

@@ -5,11 +5,13 @@ A worker holds many jobs: one UPDATE claims them, one renews their leases.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -21,10 +23,11 @@ from audit.services import record
 from milestones.rules import assess
 from routing.circuits import Circuits
 from routing.client import ModelClient
-from routing.errors import RoutingError, TryAnother
+from routing.configured import configured_targets
+from routing.errors import RoutingError, TryAnother, UnusableAnswer
 from routing.policy import choose_targets, wish_of
-from routing.protocols import native
-from routing.targets import configured_targets
+from routing.protocols import Request, protocol_of
+from routing.targets import Target
 from screening.events import job_event
 from screening.models import Job
 from screening.outcomes import Outcome, Plan, Tried
@@ -70,9 +73,7 @@ def plan_job(job: Job, circuits: Circuits, *, probing: str = "") -> Plan:
     A target that is due for a probe is given to one job a second, of all workers;
     ``probing`` names one whose probe this job has been given already.
     """
-    targets = configured_targets(
-        edge_url=settings.EDGE_MODEL_URL, cloud_url=settings.CLOUD_MODEL_URL
-    )
+    targets = configured_targets()
     names = [target.name for target in targets]
     resting = circuits.resting(names, probing=probing)
     try:
@@ -89,28 +90,44 @@ async def ask_model(client: ModelClient, job: Job, plan: Plan) -> Outcome:
     """
     tries: list[Tried] = []
     error = plan.error
-    body = native.request_body(job.case.case_id, job.payload)
     for target, _reason in plan.candidates:
         begun = time.monotonic()
         try:
-            answer = await client.call(
-                target,
-                body,
-                seconds=settings.ROUTING_TIMEOUT_SECONDS,
-                max_bytes=settings.MODEL_RESPONSE_MAX_BYTES,
+            asked = protocol_of(target).request(
+                target, job.case.case_id, job.payload, os.environ
             )
+            answer = await _ask(client, target, asked, begun)
         except RoutingError as exc:
             tries.append(Tried.of(target, begun, error=exc))
             error = exc
             if not isinstance(exc, TryAnother):
                 break
         else:
-            tries.append(Tried.of(target, begun))
-            result = check_result(native.answer_of(answer), case_id=job.case.case_id)
+            tries.append(Tried.of(target, begun, provenance=asked.provenance))
+            result = check_result(answer, case_id=job.case.case_id)
             return Outcome(
                 job=job, plan=plan, tries=tries, target=target.name, result=result
             )
     return Outcome(job=job, plan=plan, tries=tries, error=error)
+
+
+async def _ask(
+    client: ModelClient, target: Target, asked: Request, begun: float
+) -> Any:
+    """Call one target; once more if it spoke nonsense, within the same deadline."""
+    protocol = protocol_of(target)
+    most = settings.MODEL_RESPONSE_MAX_BYTES
+    seconds = settings.ROUTING_TIMEOUT_SECONDS
+    body = await client.call(asked, seconds=seconds, max_bytes=most)
+    try:
+        return protocol.answer_of(body)
+    except UnusableAnswer as exc:
+        left = seconds - (time.monotonic() - begun)
+        again = protocol.ask_again(asked, exc)
+        if again is None or left <= 0:
+            raise
+    body = await client.call(again, seconds=left, max_bytes=most)
+    return protocol.answer_of(body)
 
 
 def report(tries: Iterable[Tried], circuits: Circuits) -> None:

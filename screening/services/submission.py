@@ -109,7 +109,7 @@ def _enqueue(submissions: Sequence[Submission]) -> None:
     ]
     passed = set(in_front)
     behind = [s.job_id for s in submissions if s.job_id not in passed]
-    queue.enqueue([*reversed(in_front), *behind], urgent=passed)
+    queue.enqueue([*in_front, *behind], urgent=passed)
 
 
 def _sort(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from routing.errors import NoModelEndpoints, NoTargetAllowed, TargetsResting
 from routing.policy import POLICY_VERSION, Decision, Wish, choose_targets, wish_of
-from routing.targets import Target, configured_targets
+from routing.targets import Target
 
 EDGE = Target(name="edge", url="http://127.0.0.1:8002/infer")
 CLOUD = Target(name="cloud", url="https://models.example.org/infer")
@@ -212,14 +212,6 @@ def test_a_decision_explains_itself_in_json_and_names_no_url():
         "excluded": [{"target": "cloud", "reason": "no consent for the cloud"}],
     }
     assert "http" not in json.dumps(explained)
-
-
-def test_only_targets_with_a_url_are_configured():
-    both = configured_targets(edge_url=EDGE.url, cloud_url=CLOUD.url)
-
-    assert both == [EDGE, CLOUD]
-    assert configured_targets(edge_url="", cloud_url=CLOUD.url) == [CLOUD]
-    assert configured_targets(edge_url="", cloud_url="") == []
 
 
 # --- Properties -------------------------------------------------------------------

@@ -34,6 +34,7 @@ READERS = {
     "time_zone",
     "url",
     "whole_number",
+    "word",
 }
 SECRET = "x" * 50
 
@@ -123,6 +124,12 @@ BAD: dict[str, list[str]] = {
     "IDEMPOTENCY_HOURS": numbers("1", "8760"),
     "EDGE_MODEL_URL": [*NO_URL, *BAD_PORT, *BAD_HOST],
     "CLOUD_MODEL_URL": [*NO_URL, *BAD_PORT, *BAD_HOST],
+    "EDGE_MODEL_PROTOCOL": ["grpc", "native,openai"],
+    "CLOUD_MODEL_PROTOCOL": ["grpc", "native,openai"],
+    "EDGE_MODEL_NAME": ["two words", "-x", "a" * 201],
+    "CLOUD_MODEL_NAME": ["two words", "-x", "a" * 201],
+    "EDGE_MODEL_TOKEN_ENV": ["two words", "1ST", "sk-abc"],
+    "CLOUD_MODEL_TOKEN_ENV": ["two words", "1ST", "sk-abc"],
     "ROUTING_TIMEOUT_SECONDS": numbers("0.05", "3600"),
     "MODEL_RESPONSE_MAX_BYTES": numbers("1024", str(1 << 26), whole=True),
     "MODEL_SERVER_PORT": numbers("1", "65535", whole=True),

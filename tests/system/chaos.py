@@ -64,7 +64,7 @@ class Chaos:
     def freeze_a_worker(self) -> None:
         worker = self.dice.choice(self.workers)
         with contextlib.suppress(ProcessLookupError):
-            os.kill(worker.pid, signal.SIGSTOP)
+            self.stack.freeze(worker)
             time.sleep(self.dice.uniform(0.5, 4))
             os.kill(worker.pid, signal.SIGCONT)
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -186,6 +187,23 @@ class Stack:
         except requests.RequestException:
             return False
 
+    def freeze(self, process: subprocess.Popen[bytes]) -> None:
+        """Stop a process in its tracks, but not while it holds the one SQLite lock."""
+        while True:
+            os.kill(process.pid, signal.SIGSTOP)
+            if self.kind != "sqlite" or self._writable():
+                return
+            os.kill(process.pid, signal.SIGCONT)
+            time.sleep(0.05)
+
+    def _writable(self) -> bool:
+        with contextlib.closing(sqlite3.connect(self.database, timeout=1)) as db:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            return True
+
     def redis_client(self) -> Redis:
         return Redis(unix_socket_path=str(self.redis.socket), socket_timeout=5)
 
@@ -245,8 +263,6 @@ class Stack:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Read with plain SQL, past the product."""
         if self.kind == "sqlite":
-            import sqlite3
-
             with contextlib.closing(sqlite3.connect(self.database, timeout=10)) as db:
                 return list(db.execute(sql))
         with servers.connect(self.database, server=self.server) as connection:

@@ -132,7 +132,7 @@ def test_a_worker_that_slept_through_its_lease_stores_nothing(model):
         job_id = stack.submit(case_id="slept")
         wait_until(lambda: model.calls["slept"] == 1, what="first call")
 
-        os.kill(sleeper.pid, signal.SIGSTOP)
+        stack.freeze(sleeper)
         stack.start_worker()
         job = stack.ended([job_id])[job_id]
         os.kill(sleeper.pid, signal.SIGCONT)
