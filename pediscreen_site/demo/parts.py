@@ -49,6 +49,8 @@ class DemoParts:
         defaults = {
             "DATABASE_URL": f"sqlite:///{FOLDER / 'pediscreen.sqlite3'}",
             "EDGE_MODEL_URL": model_url,
+            "EDGE_MODEL_PROTOCOL": os.environ.get("MODEL_PROTOCOL", "native"),
+            "EDGE_MODEL_NAME": os.environ.get("MODEL_NAME", ""),
         }
         return {
             **defaults,

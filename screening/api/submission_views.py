@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from functools import lru_cache
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -154,17 +155,22 @@ def _key_of_line(key: str, index: int) -> str:
     return f"{index}:{hashlib.sha256(key.encode()).hexdigest()}" if key else ""
 
 
+@lru_cache(maxsize=1)
+def submission_fields() -> SubmissionSerializer:
+    """Return the one serializer that validates for all: a new one copies each field."""
+    return SubmissionSerializer()
+
+
 def _read_submission(
     document: Any, *, key: str = "", endpoint: str = "submit"
 ) -> Submission:
     """Validate one submission; what the header says of the key goes first."""
-    serializer = SubmissionSerializer(data=document)
-    serializer.is_valid(raise_exception=True)
-    payload = dict(serializer.validated_data)
+    payload = dict(submission_fields().run_validation(document))
+    case_id = payload.pop("case_id", None)
     own_key = payload.pop("idempotency_key", "")
     return Submission(
-        case_id=payload.pop("case_id", None) or str(uuid.uuid4()),
-        case_id_given="case_id" in serializer.validated_data,
+        case_id=case_id or str(uuid.uuid4()),
+        case_id_given=case_id is not None,
         priority=payload.pop("priority", "normal"),
         payload=payload,
         endpoint=endpoint if key else "submit",
