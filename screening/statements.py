@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections, models
+from django.db import connections, models, router
 from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
 
@@ -72,13 +72,48 @@ def update_each_returning_ids(
     return _ids(rows.db, sql, [*params, *where_params])
 
 
+def insert_returning(
+    model: Any, *, rows: Sequence[dict[str, Any]], returning: str
+) -> list[Any]:
+    """Insert rows with the columns that they name; return one column of each.
+
+    The database fills in all the others, so each must have a default there.
+    """
+    database = router.db_for_write(model)
+    connection = connections[database]
+    names = list(rows[0])
+    quoted = [_column(model, name, connection) for name in names]
+    table = connection.ops.quote_name(model._meta.db_table)
+    row = f"({', '.join(['%s'] * len(names))})"
+    sql = (
+        f"INSERT INTO {table} ({', '.join(quoted)}) "  # noqa: S608 - our models' names
+        f"VALUES {', '.join([row] * len(rows))} "
+        f"RETURNING {_column(model, returning, connection)}"
+    )
+    params = [
+        _prepared(model, name, each[name], connection)
+        for each in rows
+        for name in names
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        found = [value for (value,) in cursor.fetchall()]
+    column = model._meta.get_field(returning).get_col(model._meta.db_table)
+    for convert in connection.ops.get_db_converters(column):
+        found = [convert(value, column, connection) for value in found]
+    return found
+
+
 def _prepared(model: Any, name: str, value: Any, connection: Any) -> Any:
     return model._meta.get_field(name).get_db_prep_save(value, connection)
 
 
 def _quote(rows: models.QuerySet[Any], name: str) -> str:
-    column = rows.model._meta.get_field(name).column
-    return str(connections[rows.db].ops.quote_name(column))
+    return _column(rows.model, name, connections[rows.db])
+
+
+def _column(model: Any, name: str, connection: Any) -> str:
+    return str(connection.ops.quote_name(model._meta.get_field(name).column))
 
 
 def _ids(database: str, sql: str, params: Sequence[Any]) -> list[uuid.UUID]:

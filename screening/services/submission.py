@@ -18,6 +18,7 @@ from audit.services import Event, record
 from screening import queue
 from screening.errors import IdempotencyKeyBusy, IdempotencyKeyReused, ScreeningError
 from screening.models import Case, Clinic, IdempotencyKey, Job
+from screening.statements import insert_returning
 from screening.submissions import fingerprint
 
 LOCK_NOT_AVAILABLE = "55P03"
@@ -184,18 +185,23 @@ def _store(
         unique_fields=["clinic", "case_id"],
     )
     case_of = dict(zip(names, cases, strict=True))
-    jobs = Job.objects.bulk_create(
-        Job(
-            id=submission.job_id,
-            clinic=clinic,
-            case=case_of[submission.case_id],
-            client=client,
-            priority=submission.priority,
-            payload=submission.payload,
-        )
-        for submission in submissions
+    times = insert_returning(
+        Job,
+        rows=[
+            {
+                "id": submission.job_id,
+                "clinic": clinic.pk,
+                "case": case_of[submission.case_id].pk,
+                "client": client,
+                "priority": submission.priority,
+                "payload": submission.payload,
+            }
+            for submission in submissions
+        ],
+        returning="created_at",
     )
-    queued = {job.pk: job.created_at for job in jobs}
+    # One statement has one time.
+    queued = dict.fromkeys((s.job_id for s in submissions), times[0])
     _store_keys(client, submissions, queued)
     record(
         Event(

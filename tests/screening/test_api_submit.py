@@ -220,7 +220,7 @@ def test_with_the_database_away_it_is_503_and_says_when_to_come_again(api, monke
     def away(*args, **kwargs):
         raise OperationalError(f"connection to {SENTINEL} refused")
 
-    monkeypatch.setattr("screening.models.Job.objects.bulk_create", away)
+    monkeypatch.setattr("screening.services.submission.insert_returning", away)
 
     response = submit(api, {"case_id": "no-database"})
 

@@ -1,4 +1,4 @@
-"""Clinics and their keys; cases and jobs; reviews. Constraints carry the rules."""
+"""Jobs: how far the machine has got. Constraints carry the rules."""
 
 from __future__ import annotations
 
@@ -12,84 +12,15 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
+from screening.models.cases import Case
+from screening.models.clinics import Clinic
+from screening.models.risk import Risk
 from screening.results import RISING
 from screening.statements import update_each_returning_ids, update_returning_ids
 from screening.submissions import PRIORITIES
 
-
-class Risk(models.TextChoices):
-    """What a draft says of a child, rising; and what it says if it is unusable."""
-
-    ON_TRACK = "on_track", "On track"
-    MONITOR = "monitor", "Monitor"
-    DISCUSS = "discuss", "Discuss"
-    REFER = "refer", "Refer"
-    UNCLASSIFIED = "unclassified", "No usable answer"
-
-
-class Scope(models.TextChoices):
-    """What an API key may do."""
-
-    JOBS_WRITE = "jobs:write", "Submit, cancel and retry jobs"
-    JOBS_READ = "jobs:read", "Read jobs and cases"
-    DRAFTS = "drafts", "See drafts that no clinician has signed"
-
-
-class Clinic(models.Model):
-    """The tenant: every case, key and reviewer belongs to clinics."""
-
-    slug = models.SlugField(max_length=64, unique=True)
-    name = models.CharField(max_length=200)
-
-    class Meta:
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class ApiKey(models.Model):
-    """One client's key: a prefix to find it by, and the SHA-256 of the whole.
-
-    The key has 256 random bits, so that a fast digest is enough.
-    """
-
-    name = models.CharField(max_length=100)
-    prefix = models.CharField(max_length=16, unique=True, editable=False)
-    digest = models.CharField(max_length=64, editable=False)
-    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="keys")
-    scopes = models.JSONField(default=list, help_text="Such as jobs:write, jobs:read.")
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    class Meta:
-        ordering = ["-created_at"]
-        verbose_name = "API key"
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.prefix})"
-
-
-class Case(models.Model):
-    """One child's screening episode, by the clinic's own identifier."""
-
-    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="cases")
-    case_id = models.CharField(max_length=128)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(
-                name="case_once_per_clinic", fields=["clinic", "case_id"]
-            ),
-            models.CheckConstraint(name="case_is_named", condition=~Q(case_id="")),
-        ]
-
-    def __str__(self) -> str:
-        return self.case_id
+# What a submission leaves out, the database fills in: the insert stays small.
+EMPTY_LIST = models.Value([], output_field=models.JSONField())
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -179,43 +110,83 @@ class Job(models.Model):
     payload = models.JSONField(help_text="The submission, as it was accepted.")
 
     status = models.CharField(
-        max_length=9, choices=Status, default=Status.PENDING, editable=False
+        max_length=9,
+        choices=Status,
+        default=Status.PENDING,
+        db_default=Status.PENDING,
+        editable=False,
     )
     not_before = models.DateTimeField(db_default=Now(), editable=False)
     attempt = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Number of the last claim: the fence."
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Number of the last claim: the fence.",
     )
-    worker = models.CharField(max_length=128, blank=True, editable=False)
+    worker = models.CharField(
+        max_length=128, blank=True, default="", db_default="", editable=False
+    )
     lease_until = models.DateTimeField(null=True, editable=False)
     failures = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Model calls that failed, in a row."
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Model calls that failed, in a row.",
     )
     crashes = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Leases that ran out, in a row."
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Leases that ran out, in a row.",
     )
 
-    target = models.CharField(max_length=64, blank=True, editable=False)
+    target = models.CharField(
+        max_length=64, blank=True, default="", db_default="", editable=False
+    )
     route = models.JSONField(
-        default=list, editable=False, help_text="Each decision and try, in order."
+        default=list,
+        db_default=EMPTY_LIST,
+        editable=False,
+        help_text="Each decision and try, in order.",
     )
     result = models.JSONField(null=True, editable=False)
-    result_problems = models.JSONField(default=list, editable=False)
-    model_id = models.CharField(max_length=128, blank=True, editable=False)
+    result_problems = models.JSONField(
+        default=list, db_default=EMPTY_LIST, editable=False
+    )
+    model_id = models.CharField(
+        max_length=128, blank=True, default="", db_default="", editable=False
+    )
     model_risk = models.CharField(
-        max_length=12, blank=True, choices=Risk, editable=False
+        max_length=12,
+        blank=True,
+        default="",
+        db_default="",
+        choices=Risk,
+        editable=False,
     )
     rules_risk = models.CharField(
-        max_length=12, blank=True, choices=Risk, editable=False
+        max_length=12,
+        blank=True,
+        default="",
+        db_default="",
+        choices=Risk,
+        editable=False,
     )
     risk = models.CharField(
         max_length=12,
         blank=True,
+        default="",
+        db_default="",
         choices=Risk,
         editable=False,
         help_text="What the case is listed under: the higher of model and rules.",
     )
-    error_code = models.CharField(max_length=64, blank=True, editable=False)
-    error = models.CharField(max_length=2048, blank=True, editable=False)
+    error_code = models.CharField(
+        max_length=64, blank=True, default="", db_default="", editable=False
+    )
+    error = models.CharField(
+        max_length=2048, blank=True, default="", db_default="", editable=False
+    )
 
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -290,96 +261,3 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"job {self.pk} ({self.status})"
-
-
-class Review(models.Model):
-    """The clinician's side of a job. It begins as a copy of the draft."""
-
-    class State(models.TextChoices):
-        """Nothing automatic goes past needing review (DOMAIN: human in the loop)."""
-
-        REQUIRES_REVIEW = "REQUIRES_REVIEW", "Needs review"
-        SIGNED_OFF = "SIGNED_OFF", "Signed"
-        DELIVERED = "DELIVERED", "Released"
-
-    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="review")
-    state = models.CharField(
-        max_length=15, choices=State, default=State.REQUIRES_REVIEW, editable=False
-    )
-    risk = models.CharField(max_length=12, choices=Risk)
-    summary = models.JSONField(default=list, blank=True)
-    recommendations = models.JSONField(default=list, blank=True)
-    parent_text = models.TextField(blank=True)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    signed_off_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        editable=False,
-        related_name="+",
-    )
-    signed_off_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    class Meta:
-        ordering = ["-id"]
-        permissions = [("sign_off_review", "Can sign off a review")]
-        indexes = [models.Index(name="review_by_state", fields=["state", "-id"])]
-        constraints = [
-            models.CheckConstraint(
-                name="review_signed_off_by_someone",
-                condition=Q(
-                    state__in=["SIGNED_OFF", "DELIVERED"],
-                    signed_off_by__isnull=False,
-                    signed_off_at__isnull=False,
-                )
-                | Q(
-                    state="REQUIRES_REVIEW",
-                    signed_off_by__isnull=True,
-                    signed_off_at__isnull=True,
-                ),
-            ),
-            models.CheckConstraint(
-                name="review_signed_with_a_usable_risk",
-                condition=Q(state="REQUIRES_REVIEW") | ~Q(risk="unclassified"),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"review of {self.job_id} ({self.state})"
-
-
-class IdempotencyKey(models.Model):
-    """A key a client gave to a request, and what was answered to it."""
-
-    client = models.CharField(max_length=64)
-    endpoint = models.CharField(max_length=32)
-    key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the request.")
-    answer = models.JSONField()
-    created_at = models.DateTimeField(db_default=Now(), db_index=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                name="idempotency_key_once_per_client",
-                fields=["client", "endpoint", "key"],
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.endpoint} {self.key}"
-
-
-class Leadership(models.Model):
-    """Who does a duty that one process does for all, and until when."""
-
-    duty = models.CharField(max_length=32, primary_key=True)
-    holder = models.CharField(max_length=128)
-    until = models.DateTimeField()
-
-    class Meta:
-        verbose_name_plural = "leaderships"
-
-    def __str__(self) -> str:
-        return f"{self.duty}: {self.holder}"

@@ -1,0 +1,23 @@
+"""Clinics and their keys; cases and jobs; reviews. Constraints carry the rules."""
+
+from __future__ import annotations
+
+from screening.models.cases import Case
+from screening.models.clinics import ApiKey, Clinic, Scope
+from screening.models.jobs import Job, JobQuerySet
+from screening.models.reviews import Review
+from screening.models.risk import Risk
+from screening.models.upkeep import IdempotencyKey, Leadership
+
+__all__ = [
+    "ApiKey",
+    "Case",
+    "Clinic",
+    "IdempotencyKey",
+    "Job",
+    "JobQuerySet",
+    "Leadership",
+    "Review",
+    "Risk",
+    "Scope",
+]

@@ -1,0 +1,51 @@
+"""Clinics, and the keys that open their cases."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Scope(models.TextChoices):
+    """What an API key may do."""
+
+    JOBS_WRITE = "jobs:write", "Submit, cancel and retry jobs"
+    JOBS_READ = "jobs:read", "Read jobs and cases"
+    DRAFTS = "drafts", "See drafts that no clinician has signed"
+
+
+class Clinic(models.Model):
+    """The tenant: every case, key and reviewer belongs to clinics."""
+
+    slug = models.SlugField(max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """One client's key: a prefix to find it by, and the SHA-256 of the whole.
+
+    The key has 256 random bits, so that a fast digest is enough.
+    """
+
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="keys")
+    scopes = models.JSONField(default=list, help_text="Such as jobs:write, jobs:read.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix})"
