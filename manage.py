@@ -7,6 +7,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import OperationalError, ProgrammingError
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pediscreen_site.settings")
@@ -14,3 +15,8 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as exc:
         sys.exit(f"Configuration error: {exc}")
+    except (OperationalError, ProgrammingError) as exc:
+        sys.exit(
+            f"The database cannot be used ({type(exc).__name__}). See that it is where "
+            "DATABASE_URL says, then run: python manage.py migrate"
+        )

@@ -12,7 +12,11 @@ from pediscreen_site import health
 urlpatterns = [
     path("api/", include("screening.api.urls")),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerSplitView.as_view(), name="docs"),
+    path(
+        "api/docs",
+        SpectacularSwaggerSplitView.as_view(template_name="docs.html"),
+        name="docs",
+    ),
     path("health", health.health),
     path("livez", health.livez),
     path("readyz", health.readyz),

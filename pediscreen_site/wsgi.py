@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
 from django.utils.http import parse_header_parameters
@@ -26,14 +29,15 @@ class Utf8Request(WSGIRequest):
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pediscreen_site.settings")
-django_application = get_wsgi_application()
+try:
+    django_application = get_wsgi_application()
+    # Only once Django is set up, since it imports models.
+    from pediscreen_site.startup import refuse_unusable_configuration
+
+    refuse_unusable_configuration()
+except ImproperlyConfigured as exc:
+    sys.exit(f"Configuration error: {exc}")
 django_application.request_class = Utf8Request
-
-from django.conf import settings  # noqa: E402 - only once Django is set up
-
-from pediscreen_site.startup import refuse_unusable_configuration  # noqa: E402
-
-refuse_unusable_configuration()
 
 
 def application(

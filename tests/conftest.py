@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 
 from screening import queue
+from tests import servers
 
 
 @pytest.fixture
@@ -30,3 +31,8 @@ def api(client: Any, db: None, redis: Redis, settings: Any) -> Any:
     keys._remembered.clear()
     client.defaults["HTTP_X_API_KEY"] = settings.API_KEY
     return client
+
+
+def pytest_unconfigure(config: Any) -> None:
+    """Stop this process's Valkey: a worker of the test runner skips its exit hooks."""
+    servers.stop_valkey()

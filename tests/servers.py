@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import re
+import shutil
 import tempfile
 import uuid
 import warnings
@@ -69,8 +70,14 @@ def valkey() -> EmbeddedValkey:
     folder = Path(tempfile.mkdtemp(prefix="vk-"))
     server = EmbeddedValkey(folder=folder)
     server.start()
-    atexit.register(server.stop)
+    atexit.register(stop_valkey)
     return server
+
+
+def stop_valkey() -> None:
+    """Stop this process's Valkey and leave nothing of it behind."""
+    valkey().stop()
+    shutil.rmtree(valkey().folder, ignore_errors=True)
 
 
 def fresh_name(prefix: str) -> str:

@@ -32,6 +32,8 @@ class DemoParts:
     """Valkey, model server, worker and API, each a process with a log of its own."""
 
     def __init__(self, *, port: int, model_port: int) -> None:
+        if port == model_port:
+            raise DemoFailed("PORT and MODEL_SERVER_PORT must differ.")
         self.port = port
         self.model_port = model_port
         self.processes: list[tuple[str, subprocess.Popen[bytes]]] = []
@@ -64,18 +66,18 @@ class DemoParts:
     # --- Processes ----------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Migrate the database, and make the admin user unless there is one."""
+        """Migrate the database, and make the admin user unless there is one.
+
+        Before it is touched, see that no other demonstration runs on it.
+        """
+        refuse_if_taken(self.port, "PORT")
+        refuse_if_taken(self.model_port, "MODEL_SERVER_PORT")
         self._run("migrate", "-v0")
         with contextlib.suppress(DemoFailed):
             self._run("createsuperuser", "--noinput")
 
     def start(self) -> None:
         """Start every part, and wait until the API answers and a worker listens."""
-        for port, variable in (
-            (self.port, "PORT"),
-            (self.model_port, "MODEL_SERVER_PORT"),
-        ):
-            refuse_if_taken(port, variable)
         if not os.environ.get("REDIS_URL"):
             self.valkey = EmbeddedValkey(folder=socket_folder())
             self.valkey.start()

@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from redis.exceptions import RedisError
 
 from screening.queue import inference_queue
 from screening.services.reconciliation import reconcile
@@ -32,3 +33,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Redis took none of {done.waiting} due jobs; is REDIS_URL right?"
             )
+        try:
+            inference_queue().connection.ping()
+        except RedisError as exc:
+            raise CommandError(
+                f"Redis does not answer at REDIS_URL ({type(exc).__name__}); "
+                "due jobs wait until it does."
+            ) from exc

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
 from screening.worker import ScreeningWorker
@@ -50,6 +52,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"A worker listens to one queue, {settings.INFERENCE_QUEUE}, no other."
             )
+        if _unmigrated():
+            raise CommandError(
+                "The database is not migrated. Run: python manage.py migrate"
+            )
         if concurrency < 0:
             raise CommandError("--concurrency must be 1 or more.")
         try:
@@ -62,3 +68,14 @@ class Command(BaseCommand):
         except ValueError as exc:
             raise CommandError(str(exc)) from exc
         worker.work(burst=burst)
+
+
+def _unmigrated() -> bool:
+    """Say whether migrations wait; a database that is away may yet come back."""
+    try:
+        executor = MigrationExecutor(connection)
+    except DatabaseError:
+        return False
+    finally:
+        connection.close()
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
