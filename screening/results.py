@@ -10,8 +10,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from milestones.rules import RISK_ORDER
+
 UNCLASSIFIED = "unclassified"
-RISING = ("on_track", "monitor", "discuss", "refer")
+RISING = RISK_ORDER
 """The risk vocabulary, in rising order (DOMAIN: risk vocabulary)."""
 
 MAX_TEXT = 20_000
