@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,5 +35,8 @@ def api(client: Any, db: None, redis: Redis, settings: Any) -> Any:
 
 
 def pytest_unconfigure(config: Any) -> None:
-    """Stop this process's Valkey: a worker of the test runner skips its exit hooks."""
+    """Leave nothing behind: a worker of the test runner skips its exit hooks."""
+    stack = sys.modules.get("tests.system.stack")
+    if stack is not None:
+        stack.remove_templates()
     servers.stop_valkey()

@@ -81,6 +81,16 @@ def migrate(url: str) -> None:
 _templates: dict[str, str] = {}
 
 
+def remove_templates() -> None:
+    """Leave nothing of the migrated databases behind."""
+    for kind, name in _templates.items():
+        if kind == "sqlite":
+            shutil.rmtree(Path(name).parent, ignore_errors=True)
+        else:
+            servers.run_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    _templates.clear()
+
+
 class Stack:
     """A database, a Valkey, and the processes started on them.
 
