@@ -40,6 +40,7 @@ lock: $(VENV)/dev.done ## compile requirements/*.in into *.txt
 	    --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt; done
 
 $(VENV)/%.done: requirements/%.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: give its name, as in make demo PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing requirements/$*.txt into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
