@@ -16,6 +16,7 @@ TRIPS_AT = 5
 FIRST_COOL_DOWN = 1.0
 LONGEST_COOL_DOWN = 60.0
 LONGEST_ASKED_FOR = 3600.0
+MOST_OPENINGS = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +63,8 @@ def after_failure(
     if retry_after:
         asked = min(retry_after, LONGEST_ASKED_FOR)
         until = max(circuit.open_until, now + asked)
-        return replace(counted, openings=circuit.openings + 1, open_until=until)
+        openings = min(circuit.openings + 1, MOST_OPENINGS)
+        return replace(counted, openings=openings, open_until=until)
     if failures < TRIPS_AT:
         return counted
     if circuit.state(now) == "open":
@@ -70,6 +72,6 @@ def after_failure(
     cool_down = min(FIRST_COOL_DOWN * 2**circuit.openings, LONGEST_COOL_DOWN)
     return replace(
         counted,
-        openings=min(circuit.openings + 1, 30),
+        openings=min(circuit.openings + 1, MOST_OPENINGS),
         open_until=now + cool_down,
     )

@@ -17,7 +17,14 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from routing.breaker import CLOSED, Circuit, after_failure, after_success
+from routing.breaker import (
+    CLOSED,
+    LONGEST_ASKED_FOR,
+    MOST_OPENINGS,
+    Circuit,
+    after_failure,
+    after_success,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +32,7 @@ KEY = "pediscreen:circuits"
 PROBE = "pediscreen:probe:{}"
 PROBE_MILLISECONDS = 1000
 LOOK_AGAIN_SECONDS = 0.25
+QUIET_SECONDS = 1.0
 
 
 class Circuits:
@@ -39,6 +47,7 @@ class Circuits:
         self._known: dict[str, Circuit] = {}
         self._probed: dict[str, float] = {}
         self._looked_at = 0.0
+        self._quiet_until = 0.0
 
     def of(self, target: str) -> Circuit:
         """Return what is known of a target, a quarter of a second old at most."""
@@ -93,28 +102,32 @@ class Circuits:
 
     def _look(self) -> None:
         now = time.monotonic()
-        if now - self._looked_at < LOOK_AGAIN_SECONDS:
+        if now - self._looked_at < LOOK_AGAIN_SECONDS or now < self._quiet_until:
             return
         self._looked_at = now
         try:
             found: Any = self._redis.hgetall(KEY)
         except RedisError as exc:
-            logger.warning("Circuits are not shared now (%s)", type(exc).__name__)
+            self._be_quiet(exc)
             return
         with self._lock:
-            self._known = {name.decode(): _read(raw) for name, raw in found.items()}
+            self._known = {
+                name.decode(errors="replace"): _read(raw) for name, raw in found.items()
+            }
 
     def _take_probe(self, target: str) -> bool:
-        try:
-            key = PROBE.format(target)
-            return bool(self._redis.set(key, 1, nx=True, px=PROBE_MILLISECONDS))
-        except RedisError:
-            now = time.monotonic()
-            with self._lock:
-                due = now - self._probed.get(target, 0.0) >= PROBE_MILLISECONDS / 1000
-                if due:
-                    self._probed[target] = now
-            return due
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            try:
+                key = PROBE.format(target)
+                return bool(self._redis.set(key, 1, nx=True, px=PROBE_MILLISECONDS))
+            except RedisError as exc:
+                self._be_quiet(exc)
+        with self._lock:
+            due = now - self._probed.get(target, 0.0) >= PROBE_MILLISECONDS / 1000
+            if due:
+                self._probed[target] = now
+        return due
 
     def _change(self, target: str, step: Callable[[Circuit], Circuit]) -> None:
         """Change a circuit where all see it; where that fails, here alone."""
@@ -126,13 +139,36 @@ class Circuits:
             pipeline.hset(KEY, target, json.dumps(asdict(changed)))
             return changed
 
-        try:
-            changed = self._redis.transaction(change, KEY, value_from_callable=True)
-        except RedisError:
-            changed = step(self._known.get(target, CLOSED))
+        changed = None
+        if time.monotonic() >= self._quiet_until:
+            try:
+                changed = self._redis.transaction(change, KEY, value_from_callable=True)
+            except RedisError as exc:
+                self._be_quiet(exc)
         with self._lock:
-            self._known[target] = changed
+            self._known[target] = changed or step(self._known.get(target, CLOSED))
+
+    def _be_quiet(self, exc: RedisError) -> None:
+        """Leave Redis alone for a second: a hung one costs half a second a question."""
+        self._quiet_until = time.monotonic() + QUIET_SECONDS
+        logger.warning("Circuits are not shared now (%s)", type(exc).__name__)
 
 
 def _read(raw: bytes) -> Circuit:
-    return Circuit(**json.loads(raw))
+    """Read what Redis holds, which is not to be trusted: what cannot be is closed.
+
+    Else one bad entry would stop every worker, and a far cool-down every job.
+    """
+    try:
+        found = json.loads(raw)
+        circuit = Circuit(
+            failures=int(found["failures"]),
+            openings=min(max(int(found["openings"]), 0), MOST_OPENINGS),
+            open_until=float(found["open_until"]),
+            last_error=str(found["last_error"]),
+        )
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return CLOSED
+    # So written, a NaN is too far as well.
+    near = circuit.open_until <= time.time() + LONGEST_ASKED_FOR
+    return circuit if near else CLOSED

@@ -144,3 +144,35 @@ def test_it_names_who_rests_and_for_how_long(two_workers):
     assert 58 < resting["edge"] < 61
     assert one.any_closed(["edge", "cloud"])
     assert not one.any_closed(["edge"])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "not json",
+        "[]",
+        "{}",
+        '{"failures": "many", "openings": 0, "open_until": 0, "last_error": ""}',
+        '{"failures": 9, "openings": 1, "open_until": 9e18, "last_error": ""}',
+        '{"failures": 9, "openings": 1, "open_until": NaN, "last_error": ""}',
+        b"\xff",
+    ],
+)
+def test_what_somebody_put_into_redis_stops_nothing(two_workers, redis, entry):
+    one, _ = two_workers
+    redis.hset("pediscreen:circuits", "edge", entry)
+
+    assert one.allows("edge")
+    trip(one)
+    assert not one.allows("edge")
+
+
+def test_a_redis_that_has_failed_is_left_alone_for_a_second(redis, settings, caplog):
+    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
+    alone = Circuits(connect())
+
+    trip(alone)
+    for _ in range(20):
+        alone.allows("edge")
+
+    assert len(caplog.records) == 1

@@ -6,6 +6,7 @@ import pytest
 
 from routing.checks import check_targets
 from routing.configured import configured_targets
+from routing.protocols import PROTOCOLS
 from routing.targets import Target
 
 
@@ -63,3 +64,7 @@ def test_a_target_that_lacks_nothing_is_no_error(settings, monkeypatch):
     settings.EDGE_MODEL_TOKEN_ENV = "EDGE_TOKEN"
 
     assert check_targets(None) == []
+
+
+def test_the_settings_know_every_protocol(settings):
+    assert set(settings.MODEL_PROTOCOLS) == set(PROTOCOLS)
