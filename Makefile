@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+MODELS := .venv-models
 CASES  ?= 12
 EXIT   ?=
 
-.PHONY: demo test test-sqlite test-postgresql run lint bench lock
+.PHONY: demo test test-sqlite test-postgresql test-models run lint bench lock
 
 demo: $(VENV)/demo.done ## run the main job on embedded parts, and leave it running
 	@$(BIN)/python -m pediscreen_site.demo --cases $(CASES) $(if $(EXIT),--exit)
@@ -17,6 +18,9 @@ test-sqlite: $(VENV)/test.done
 
 test-postgresql: $(VENV)/test.done
 	TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-models: $(VENV)/test.done $(MODELS)/models.done ## jobs to a real Gemma behind transformers serve; installs torch
+	TEST_DATABASE=sqlite MODELS_PYTHON=$(MODELS)/bin/python $(BIN)/python -m pytest tests/models -m models $(ARGS)
 
 run: $(VENV)/demo.done ## the API alone on port 9000, with development settings
 	DEBUG=true $(BIN)/python manage.py migrate -v0
@@ -44,4 +48,12 @@ $(VENV)/%.done: requirements/%.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing requirements/$*.txt into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
+	@touch $@
+
+$(MODELS)/models.done: requirements/models.in requirements/models.txt
+	@test -x $(MODELS)/bin/python || $(PYTHON) -m venv $(MODELS)
+	@echo "Installing torch and requirements/models.txt into $(MODELS) …"
+	@$(MODELS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $$(grep ^torch== requirements/models.in)
+	@$(MODELS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/models.txt
+	@$(MODELS)/bin/python -m pip check --quiet
 	@touch $@

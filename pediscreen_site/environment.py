@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -104,6 +105,54 @@ def _is_url(given: str, schemes: tuple[str, ...]) -> bool:
     except ValueError:
         return False
     return bool(parts.path if parts.scheme == "unix" else parts.hostname)
+
+
+def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Read networks such as 10.20.0.0/16, between commas.
+
+    Raises:
+        ImproperlyConfigured: one is no network, or has bits beyond its prefix.
+    """
+    try:
+        return tuple(ip_network(part) for part in names(name, []))
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} must be networks between commas, such as 10.20.0.0/16. "
+            "Set it to some, or leave it out for none."
+        ) from None
+
+
+def ports(name: str, default: str) -> frozenset[int]:
+    """Read port numbers between commas.
+
+    Raises:
+        ImproperlyConfigured: one is no port.
+    """
+    given = names(name, default.split(","))
+    if not all(re.fullmatch("[1-9][0-9]{0,4}", part) for part in given) or any(
+        int(part) > 65_535 for part in given
+    ):
+        raise ImproperlyConfigured(
+            f"{name} must be ports between commas, each from 1 to 65535. "
+            f"Set it to some, or leave it out for {default}."
+        )
+    return frozenset(map(int, given))
+
+
+def domains(name: str) -> tuple[str, ...]:
+    """Read host names between commas; one with a dot before it means all below it.
+
+    Raises:
+        ImproperlyConfigured: one is no host name.
+    """
+    found = tuple(part.lower() for part in names(name, []))
+    label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    if not all(re.fullmatch(rf"\.?{label}(\.{label})*", part) for part in found):
+        raise ImproperlyConfigured(
+            f"{name} must be host names between commas, such as agents.example.org or "
+            ".example.org. Set it to some, or leave it out for any."
+        )
+    return found
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:

@@ -12,12 +12,15 @@ from django.core.exceptions import ImproperlyConfigured
 from pediscreen_site.environment import (
     choice,
     database,
+    domains,
     env,
     flag,
     hosts,
     key,
+    networks,
     number,
     origins,
+    ports,
     text,
     time_zone,
     url,
@@ -210,7 +213,24 @@ ROUTING_TIMEOUT_SECONDS = number(
 MODEL_RESPONSE_MAX_BYTES = whole_number(
     "MODEL_RESPONSE_MAX_BYTES", 1 << 20, minimum=1024, maximum=1 << 26
 )
+HEALTH_CHECK_SECONDS = number("HEALTH_CHECK_SECONDS", 10, minimum=0.2, maximum=3600)
 MODEL_SERVER_PORT = whole_number("MODEL_SERVER_PORT", 8000, minimum=1, maximum=65_535)
+
+# --- Agents: model servers that register themselves ---------------------------
+
+ORCHESTRATOR_AGENT_TTL = number(
+    "ORCHESTRATOR_AGENT_TTL", 120, minimum=1, maximum=86_400
+)
+ORCHESTRATOR_ROUTER_TOP_N = whole_number(
+    "ORCHESTRATOR_ROUTER_TOP_N", 3, minimum=1, maximum=100
+)
+AGENT_APPROVAL = flag("AGENT_APPROVAL", default=True)
+AGENT_PLAIN_HTTP = flag("AGENT_PLAIN_HTTP", default=False)
+AGENT_ALLOWED_HOSTS = domains("AGENT_ALLOWED_HOSTS")
+AGENT_ALLOWED_NETWORKS = networks("AGENT_ALLOWED_NETWORKS")
+AGENT_ALLOWED_PORTS = ports(
+    "AGENT_ALLOWED_PORTS", "80,443,8000,8001,8002,8080,8443,9000"
+)
 
 # --- HTTP API -----------------------------------------------------------------
 
@@ -222,7 +242,7 @@ MAX_HELD_REQUESTS = whole_number("MAX_HELD_REQUESTS", 8, minimum=0, maximum=10_0
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["pediscreen_site.api.authentication.KeyHeader"],
     "DEFAULT_PERMISSION_CLASSES": ["pediscreen_site.api.authentication.HasScope"],
-    "DEFAULT_PARSER_CLASSES": ["screening.api.parsers.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["wire.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "pediscreen_site.api.schema.AutoSchema",
     "EXCEPTION_HANDLER": "pediscreen_site.api.errors.exception_handler",

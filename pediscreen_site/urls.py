@@ -11,6 +11,7 @@ from pediscreen_site import health
 
 urlpatterns = [
     path("api/", include("screening.api.urls")),
+    path("", include("routing.api.urls")),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path(
         "api/docs",

@@ -25,6 +25,7 @@ from routing.breaker import (
     after_failure,
     after_success,
 )
+from routing.errors import RoutingError, TryAnother
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +55,13 @@ class Circuits:
         self._look()
         return self._known.get(target, CLOSED)
 
+    def state(self, target: str) -> str:
+        """Return ``closed``, ``open`` or ``half_open``."""
+        return self.of(target).state(time.time())
+
     def allows(self, target: str) -> bool:
         """Say whether a call may go to the target now: a probe once a second."""
-        state = self.of(target).state(time.time())
+        state = self.state(target)
         if state != "half_open":
             return state == "closed"
         return self._take_probe(target)
@@ -83,8 +88,14 @@ class Circuits:
 
     def any_closed(self, targets: Iterable[str]) -> bool:
         """Say whether calls go freely to one of the targets at least."""
-        now = time.time()
-        return any(self.of(target).state(now) == "closed" for target in targets)
+        return any(self.state(target) == "closed" for target in targets)
+
+    def note(self, target: str, *, error: RoutingError | None) -> None:
+        """Remember how a call ended. A server that refuses a request is well."""
+        if isinstance(error, TryAnother):
+            self.failed(target, error=error.code, retry_after=error.retry_after)
+        else:
+            self.succeeded(target)
 
     def succeeded(self, target: str) -> None:
         """Remember that the target answered."""

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from routing import strict_json
+from routing.endpoints import EndpointRules
 from routing.errors import (
     ModelAnswerNotJSON,
     ModelRedirected,
@@ -27,7 +27,9 @@ from routing.errors import (
     ModelTimeout,
     ModelUnreachable,
 )
+from routing.guard import guarded_connector
 from routing.protocols.interface import Request
+from wire import strict_json
 
 Returned = TypeVar("Returned")
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -41,9 +43,10 @@ class ModelClient:
     Made by a worker for its lifetime; `close` ends the calls still under way.
     """
 
-    def __init__(self, *, connections: int) -> None:
+    def __init__(self, *, connections: int, rules: EndpointRules | None = None) -> None:
         self._connections = connections
-        self._session: aiohttp.ClientSession | None = None
+        self._rules = rules or EndpointRules()
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="model-calls", daemon=True
@@ -65,8 +68,8 @@ class ModelClient:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-            if self._session is not None:
-                await self._session.close()
+            for session in self._sessions.values():
+                await session.close()
 
         self.start(wind_up()).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -74,12 +77,12 @@ class ModelClient:
         self._loop.close()
 
     async def call(
-        self, request: Request, *, seconds: float, max_bytes: int
+        self, request: Request, *, seconds: float, max_bytes: int, guarded: bool
     ) -> dict[str, Any]:
         """POST the request's body and return the JSON object that is answered.
 
         ``seconds`` bounds the whole call by the wall clock, ``max_bytes`` the answer
-        after decompression.
+        after decompression. ``guarded`` calls go to allowed addresses only.
 
         Raises:
             ModelTimeout, ModelUnreachable, ModelServerError, ModelRedirected,
@@ -88,7 +91,7 @@ class ModelClient:
         """
         try:
             async with asyncio.timeout(seconds):
-                return await self._exchange(request, max_bytes)
+                return await self._exchange(request, max_bytes, guarded=guarded)
         except TimeoutError:
             raise ModelTimeout(
                 f"The model server did not answer within {seconds:g} s."
@@ -99,10 +102,36 @@ class ModelClient:
                 f"The model server could not be reached ({type(exc).__name__})."
             ) from None
 
-    async def _exchange(self, request: Request, max_bytes: int) -> dict[str, Any]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+    async def check(self, url: str, *, seconds: float, guarded: bool) -> str:
+        """GET a health route; return the code of what is wrong, empty if nothing is.
+
+        A server that answers at all is well, unless it says itself that it is not:
+        not every one has such a route, or shows it without a token.
+        """
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._session(guarded=guarded).get(
+                    url, allow_redirects=False
+                ) as response,
+            ):
+                return ModelServerError.code if response.status >= 500 else ""
+        except TimeoutError:
+            return ModelTimeout.code
+        except (aiohttp.ClientError, OSError, UnicodeError):
+            return ModelUnreachable.code
+
+    def _session(self, *, guarded: bool) -> aiohttp.ClientSession:
+        """Return the session for the operator's own servers, or that for agents.
+
+        The one connects to where it is told; the other to no address but those that
+        the rules for endpoints allow. They share no connection.
+        """
+        if guarded not in self._sessions:
+            self._sessions[guarded] = aiohttp.ClientSession(
+                connector=guarded_connector(self._rules, limit=self._connections)
+                if guarded
+                else aiohttp.TCPConnector(
                     limit=self._connections,
                     # Shorter than the servers' own, so that they do not hang up first.
                     keepalive_timeout=4,
@@ -112,7 +141,12 @@ class ModelClient:
                 timeout=aiohttp.ClientTimeout(total=None),
                 headers=HEADERS,
             )
-        async with self._session.post(
+        return self._sessions[guarded]
+
+    async def _exchange(
+        self, request: Request, max_bytes: int, *, guarded: bool
+    ) -> dict[str, Any]:
+        async with self._session(guarded=guarded).post(
             request.url,
             data=json.dumps(request.body, separators=(",", ":")).encode(),
             headers={"Content-Type": "application/json", **request.headers},

@@ -1,9 +1,10 @@
-"""The model servers that the environment names."""
+"""The model servers that the environment names, and the rules for all others."""
 
 from __future__ import annotations
 
 from django.conf import settings
 
+from routing.endpoints import EndpointRules
 from routing.targets import Target
 
 
@@ -20,3 +21,13 @@ def configured_targets() -> list[Target]:
         for name in ("EDGE", "CLOUD")
         if (url := getattr(settings, f"{name}_MODEL_URL"))
     ]
+
+
+def endpoint_rules() -> EndpointRules:
+    """Return where an agent may be."""
+    return EndpointRules(
+        networks=settings.AGENT_ALLOWED_NETWORKS,
+        hosts=settings.AGENT_ALLOWED_HOSTS,
+        ports=settings.AGENT_ALLOWED_PORTS,
+        plain_http=settings.AGENT_PLAIN_HTTP,
+    )

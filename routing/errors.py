@@ -1,8 +1,10 @@
-"""What can go wrong with a model server, sorted by what to do about it."""
+"""What can go wrong with a target, sorted by what to do about it, and with agents."""
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+from wire.errors import Refusal
 
 
 class RoutingError(Exception):
@@ -65,7 +67,7 @@ class ModelServerError(TryAnother):
 
 
 class TargetsResting(TryAnother):
-    """Every model server that may be asked is left alone for now, after failures."""
+    """Every model server that may be asked rests for now, is silent or disabled."""
 
     code = "TARGETS_RESTING"
 
@@ -112,3 +114,35 @@ class ModelAnswerCutOff(UnusableAnswer):
     """The model's answer ended before it was whole, for want of tokens."""
 
     code = "MODEL_ANSWER_CUT_OFF"
+
+
+class AgentTaken(Refusal):
+    """Another key has registered an agent of this name."""
+
+    code = "CONFLICT"
+
+
+class TooManyAgents(Refusal):
+    """The clinic has as many agents as it may have."""
+
+    code = "CONFLICT"
+
+
+class NoAgent(Refusal):
+    """No agent that may take the work is there now."""
+
+    code = "E_NO_AGENT"
+    detail = "No agents available"
+
+
+class AgentCallFailed(Refusal):
+    """The agent that was chosen did not answer as it should."""
+
+    code = "AGENT_CALL_FAILED"
+
+
+class ConsentRequired(Refusal):
+    """The payload carries raw media, and no consent is given."""
+
+    code = "E_CONSENT_REQUIRED"
+    detail = "E_CONSENT_REQUIRED"

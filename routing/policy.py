@@ -1,120 +1,297 @@
-"""Which model servers a job goes to, in which order, and why. It decides, no more."""
+"""Which targets a piece of work goes to, in which order, and why. It decides, no more.
+
+Everything it decides by is in its arguments, and all of those are kept with the
+decision: the same inputs give the same decision again, next year too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from routing.errors import NoModelEndpoints, NoTargetAllowed, TargetsResting
-from routing.targets import Target
+from routing.errors import (
+    NoModelEndpoints,
+    NoTargetAllowed,
+    RoutingError,
+    TargetsResting,
+)
 
-POLICY_VERSION = "2026-11-24"
+POLICY_VERSION = "2026-11-24.2"
 """Kept with every decision; changes whenever an equal input may decide otherwise."""
 
+SCREEN = "screen"
+"""The capability of reading a screening."""
+
+DEFAULT_P95_MS = 500.0
+LOOK_AGAIN_SECONDS = 15.0
+
+NO_CAPABILITY = "has none of the capabilities"
+NO_CLOUD = "no consent for the cloud"
+NOT_DEMANDED = "another target is demanded"
+NO_MEDIA_CONSENT = "no consent for raw media"
+NO_MEDIA = "takes no raw media"
 RESTING = "resting after failures"
+ILL = "ill by its health check"
+SPARE = "beyond the first {}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """How one target stands at the moment of a decision."""
+
+    name: str
+    location: str
+    capabilities: tuple[str, ...] = (SCREEN,)
+    gpu: bool = False
+    raw_media: bool = False
+    p95_ms: float = DEFAULT_P95_MS
+    load: float = 0.0
+    """0 (idle) to 1, by its own word."""
+
+    unfit: str = ""
+    """Why it gets no work for now: not approved, disabled, not heard of."""
+
+    ill: bool = False
+    """Its health check fails."""
+
+    resting: float = 0.0
+    """Seconds for which it is left alone yet, after failures."""
+
+    @property
+    def is_edge(self) -> bool:
+        """Say whether the child's data stays in the clinic."""
+        return self.location.startswith("edge")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
-    """What the submission says about where it may go."""
+    """What the work asks for, and where it may go."""
 
+    wanted: tuple[str, ...] = (SCREEN,)
+    priority: str = "normal"
     preferred: str = "auto"
+    """``edge``, ``cloud``, ``auto`` (the edge before the cloud), or nothing: then the
+    score alone decides."""
+
     strict: bool = False
+    consent: bool = False
     cloud_allowed: bool = True
+    raw_media: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """One target that the work may go to."""
+
+    name: str
+    reason: str
+    score: float
+    terms: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """The targets to try, in order, each with its reason; and those left out."""
+    """The targets to try, in order, those left out, and all that it rests on."""
 
-    candidates: tuple[tuple[Target, str], ...]
-    excluded: tuple[tuple[Target, str], ...]
+    wish: Wish
+    standings: tuple[Standing, ...]
+    top: int
+    candidates: tuple[Candidate, ...] = ()
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    error: RoutingError | None = None
+    """Why there is no candidate."""
 
     def explain(self) -> dict[str, Any]:
-        """Put it into the words that are kept on the job."""
+        """Put it into the words that are kept with the work."""
         return {
             "policy_version": POLICY_VERSION,
+            "wish": asdict(self.wish),
+            "top": self.top,
+            "targets": [asdict(standing) for standing in self.standings],
             "candidates": [
-                {"target": target.name, "reason": reason}
-                for target, reason in self.candidates
+                {
+                    "target": candidate.name,
+                    "reason": candidate.reason,
+                    "score": candidate.score,
+                    "terms": dict(candidate.terms),
+                }
+                for candidate in self.candidates
             ],
             "excluded": [
-                {"target": target.name, "reason": reason}
-                for target, reason in self.excluded
+                {"target": name, "reason": reason}
+                for name, reason in self.excluded.items()
             ],
         }
 
 
-def wish_of(payload: dict[str, Any]) -> Wish:
-    """Read a submission's wish.
-
-    No word about consent leaves both targets open. A consent refused, or one with
-    scopes among which ``cloud_inference`` is not, keeps the data from the cloud.
-    """
-    consent = payload.get("consent")
-    cloud_allowed = consent is None or bool(
-        consent.get("consent_given")
-        and ("scopes" not in consent or "cloud_inference" in consent["scopes"])
-    )
-    return Wish(
-        preferred=payload.get("preferred_target", "auto"),
-        strict=bool(payload.get("preferred_target_strict", False)),
-        cloud_allowed=cloud_allowed,
-    )
-
-
 def choose_targets(
-    targets: Sequence[Target], wish: Wish, resting: Mapping[str, float] | None = None
+    standings: Sequence[Standing], wish: Wish, *, top: int = 3
 ) -> Decision:
-    """Order the targets for one job.
+    """Order the targets for one piece of work; at most ``top`` are tried.
 
-    Consent comes first: without it, no target outside the clinic is considered. Of
-    the rest the preferred one leads, then the edge, so that data stays near; the
-    others follow as fallbacks unless the preference is strict. ``resting`` names the
-    targets that are left alone after failures, and for how many seconds yet.
+    What the work forbids comes first: capability, consent, a strict preference, raw
+    media. Then what passes: not approved, not heard of, resting, ill. Of the rest those
+    at the preferred place lead, so that with ``auto`` data stays near; in one place the
+    score decides, then the lower load, the edge, the name.
+
+    A health check may be wrong: where it would leave no target at all, it is ignored.
+    """
+    excluded: dict[str, str] = {}
+    left: list[Standing] = []
+    for standing in standings:
+        if refusal := refusal_of(standing, wish):
+            excluded[standing.name] = refusal
+        else:
+            left.append(standing)
+    allowed = left
+    left = _without(excluded, left, {s.name: s.unfit for s in left if s.unfit})
+    left = _without(excluded, left, {s.name: RESTING for s in left if s.resting})
+    ill = {s.name: ILL for s in left if s.ill}
+    if len(ill) < len(left):
+        left = _without(excluded, left, ill)
+
+    in_order = sorted(left, key=lambda standing: _rank(standing, wish))
+    excluded |= {standing.name: SPARE.format(top) for standing in in_order[top:]}
+    return Decision(
+        wish=wish,
+        standings=tuple(standings),
+        top=top,
+        candidates=tuple(
+            Candidate(
+                name=standing.name,
+                reason=_reason(standing, wish, first=place == 0),
+                score=round(score(standing, wish), 6),
+                terms=terms(standing, wish),
+            )
+            for place, standing in enumerate(in_order[:top])
+        ),
+        excluded=excluded,
+        error=None if in_order else _error(standings, allowed, wish),
+    )
+
+
+def replay(explained: Mapping[str, Any]) -> Decision:
+    """Decide once more by what was kept of a decision.
 
     Raises:
-        NoModelEndpoints: no target is configured at all.
-        NoTargetAllowed: consent or a strict preference leaves none.
-        TargetsResting: all that are left are resting.
+        KeyError: it was kept without its inputs, as before policy 2026-11-24.2.
     """
-    if not targets:
-        raise NoModelEndpoints(NoModelEndpoints.__doc__)
-
-    resting = resting or {}
-    allowed: list[tuple[Target, str]] = []
-    excluded: list[tuple[Target, str]] = []
-    in_order = sorted(targets, key=lambda t: (t.name != wish.preferred, not t.is_edge))
-    for target in in_order:
-        refusal = _refusal(target, wish)
-        if refusal:
-            excluded.append((target, refusal))
-        elif target.name in resting:
-            excluded.append((target, RESTING))
-        else:
-            allowed.append((target, _reason(target, wish, first=not allowed)))
-
-    waits = [resting[target.name] for target, why in excluded if why == RESTING]
-    if not allowed and waits:
-        raise TargetsResting(TargetsResting.__doc__ or "", retry_after=min(waits))
-    if not allowed:
-        raise NoTargetAllowed(NoTargetAllowed.__doc__)
-    return Decision(candidates=tuple(allowed), excluded=tuple(excluded))
+    standings = [
+        Standing(**kept | {"capabilities": tuple(kept["capabilities"])})
+        for kept in explained["targets"]
+    ]
+    wish = explained["wish"] | {"wanted": tuple(explained["wish"]["wanted"])}
+    return choose_targets(standings, Wish(**wish), top=explained["top"])
 
 
-def _refusal(target: Target, wish: Wish) -> str:
-    """Say why the submission forbids the target; nothing if it does not."""
-    if not target.is_edge and not wish.cloud_allowed:
-        return "no consent for the cloud"
-    if wish.strict and wish.preferred not in {"auto", target.name}:
-        return "another target is demanded"
+def refusal_of(standing: Standing, wish: Wish) -> str:
+    """Say why the work may never go to the target as it is; nothing if it may."""
+    if not set(standing.capabilities) & set(wish.wanted):
+        return NO_CAPABILITY
+    if not standing.is_edge and not wish.cloud_allowed:
+        return NO_CLOUD
+    if wish.strict and not _is_preferred(standing, wish):
+        return NOT_DEMANDED
+    if wish.raw_media and not standing.raw_media:
+        return NO_MEDIA
+    if wish.raw_media and not wish.consent:
+        return NO_MEDIA_CONSENT
     return ""
 
 
-def _reason(target: Target, wish: Wish, *, first: bool) -> str:
-    if target.name == wish.preferred:
+def score(standing: Standing, wish: Wish) -> float:
+    """Return how well the target suits the work; more is better (CONTRACT 3).
+
+    The share of the wanted capabilities, half as much again for triage in a hurry,
+    divided by the costs: slowness beyond 200 ms, and data leaving without consent.
+    """
+    found = terms(standing, wish)
+    gain = found["capabilities"] * found["triage"]
+    return gain / (1 + found["slowness"] + found["privacy"])
+
+
+def terms(standing: Standing, wish: Wish) -> dict[str, float]:
+    """Return the terms of the score, each by its name.
+
+    ``slowness`` is that of the 95th percentile, in units of two seconds; on a GPU it
+    counts half as much again, since what is slow there will be dearer.
+    """
+    overlap = len(set(standing.capabilities) & set(wish.wanted))
+    hurried = wish.priority in {"urgent", "high"} and "triage" in standing.capabilities
+    slowness = max(0.0, (standing.p95_ms - 200) / 2000) * (1.5 if standing.gpu else 1)
+    return {
+        "capabilities": round(overlap / len(set(wish.wanted)), 6),
+        "triage": 1.5 if hurried else 1.0,
+        "slowness": round(slowness, 6),
+        "privacy": 0.5 if not standing.is_edge and not wish.consent else 0.0,
+    }
+
+
+def wish_of(payload: Mapping[str, Any], *, priority: str = "normal") -> Wish:
+    """Read a submission's wish.
+
+    No word about consent leaves both places open. A consent refused, or one with
+    scopes among which ``cloud_inference`` is not, keeps the data from the cloud.
+    """
+    consent = payload.get("consent")
+    given = bool(consent and consent.get("consent_given"))
+    in_scope = not consent or "cloud_inference" in consent.get(
+        "scopes", ["cloud_inference"]
+    )
+    return Wish(
+        priority=priority,
+        preferred=payload.get("preferred_target", "auto"),
+        strict=bool(payload.get("preferred_target_strict", False)),
+        consent=given,
+        cloud_allowed=consent is None or (given and in_scope),
+    )
+
+
+def _without(
+    excluded: dict[str, str], standings: list[Standing], reasons: dict[str, str]
+) -> list[Standing]:
+    """Note the reasons; return the standings that none is given for."""
+    excluded |= reasons
+    return [standing for standing in standings if standing.name not in reasons]
+
+
+def _rank(standing: Standing, wish: Wish) -> tuple[Any, ...]:
+    far = not _is_preferred(standing, wish) if wish.preferred else False
+    near_first = wish.preferred == "auto" and not standing.is_edge
+    return (
+        far,
+        near_first,
+        -round(score(standing, wish), 6),
+        standing.load,
+        not standing.is_edge,
+        standing.name,
+    )
+
+
+def _is_preferred(standing: Standing, wish: Wish) -> bool:
+    if wish.preferred not in {"edge", "cloud"}:
+        return True
+    return standing.is_edge == (wish.preferred == "edge")
+
+
+def _reason(standing: Standing, wish: Wish, *, first: bool) -> str:
+    if wish.preferred in {"edge", "cloud"} and _is_preferred(standing, wish):
         return "preferred"
     if not first:
         return "fallback"
-    return "edge first" if target.is_edge else "only choice left"
+    if not wish.preferred:
+        return "best score"
+    return "edge first" if standing.is_edge else "only choice left"
+
+
+def _error(
+    standings: Sequence[Standing], allowed: list[Standing], wish: Wish
+) -> RoutingError:
+    """Say why there is none: for good, or for now."""
+    if not any(set(s.capabilities) & set(wish.wanted) for s in standings):
+        return NoModelEndpoints(NoModelEndpoints.__doc__)
+    if not allowed:
+        return NoTargetAllowed(NoTargetAllowed.__doc__)
+    waits = [LOOK_AGAIN_SECONDS if s.unfit else s.resting for s in allowed]
+    return TargetsResting(TargetsResting.__doc__ or "", retry_after=min(waits))

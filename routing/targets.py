@@ -10,7 +10,7 @@ class Target:
     """One model server: where it is, and what it speaks."""
 
     name: str
-    """``edge`` (in the clinic) or ``cloud``; kept on the job."""
+    """``edge`` or ``cloud`` for the configured two, else the agent's id."""
 
     url: str
     """Used as it is, path included."""
@@ -27,7 +27,5 @@ class Target:
 
     takes_embeddings: bool = False
 
-    @property
-    def is_edge(self) -> bool:
-        """Say whether the child's data stays in the clinic."""
-        return self.name.startswith("edge")
+    is_agent: bool = False
+    """Whether it registered itself: then it is called under the rules for endpoints."""

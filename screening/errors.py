@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from wire.errors import Refusal
 
 
-class ScreeningError(Exception):
-    """Base of every refusal; never raised itself."""
-
-    code: ClassVar[str]
-
-    def __init__(self, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.details = details
+class ScreeningError(Refusal):
+    """Base of the refusals of this app; never raised itself."""
 
 
 class EmbeddingParseError(ScreeningError):

@@ -15,9 +15,9 @@ from screening.results import CheckedResult
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Where a job goes: targets in order with reasons, or why nowhere."""
+    """Where a job goes: targets in order, the decision behind it, or why nowhere."""
 
-    candidates: tuple[tuple[Target, str], ...]
+    targets: tuple[Target, ...]
     explained: dict[str, Any]
     error: RoutingError | None = None
 

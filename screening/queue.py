@@ -9,12 +9,11 @@ from functools import lru_cache
 from uuid import UUID
 
 from django.conf import settings
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
+
+from routing.connection import connect
 
 logger = logging.getLogger(__name__)
 
@@ -23,21 +22,6 @@ DESCRIPTION = "screening job"
 QUIET_SECONDS = 1.0
 LONGEST_LOOK = 20_000
 SETTLING_SECONDS = 120
-
-
-def connect(*, timeout: float | None = None) -> Redis:
-    """Open a Redis client of its own; ``timeout`` seconds for each reply.
-
-    Without retries: the caller has a better use for the time, and the reconciler
-    rings again anyway.
-    """
-    seconds = settings.REDIS_TIMEOUT_SECONDS if timeout is None else timeout
-    return Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=seconds,
-        socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
 
 
 def open_queue() -> Queue:

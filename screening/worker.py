@@ -32,10 +32,12 @@ from redis.exceptions import RedisError
 
 from routing.circuits import Circuits
 from routing.client import ModelClient
-from routing.configured import configured_targets
+from routing.configured import endpoint_rules
+from routing.connection import connect
+from routing.directory import Directory
+from routing.services.observation import HealthWatch, Tallies
 from screening.models import Job
 from screening.outcomes import Outcome
-from screening.queue import connect
 from screening.registration import RegisteredWorker
 from screening.services.execution import (
     ask_model,
@@ -59,6 +61,7 @@ MOST_SETTLED_TOGETHER = 256
 MOST_UNSETTLED = 2
 REGISTRATION_SECONDS = 15.0
 DUTY = "reconcile"
+TALLY_SECONDS = 3.0
 LOOK_AGAIN_SECONDS = 0.1
 
 
@@ -82,6 +85,9 @@ class ScreeningWorker(RegisteredWorker):
         self.waiting_line = connect(timeout=BLOCK_SECONDS + REPLY_SECONDS)
         self.concurrency = concurrency or settings.JOB_CONCURRENCY
         self.circuits = Circuits(connect())
+        self.directory = Directory()
+        self.tallies = Tallies()
+        self.health = HealthWatch()
         self.stopping = threading.Event()
         self.drained = threading.Event()
         self.slot_free = threading.Event()
@@ -101,7 +107,7 @@ class ScreeningWorker(RegisteredWorker):
         """
         self._install_signal_handlers()
         self.register()
-        self.calls = ModelClient(connections=self.concurrency)
+        self.calls = ModelClient(connections=self.concurrency, rules=endpoint_rules())
         settling = self._thread("settling", self._settle_until_told)
         keeping = self._thread("keeping", self._keep_until_drained)
         logger.info("Worker %s takes jobs, %d at a time", self.name, self.concurrency)
@@ -151,7 +157,7 @@ class ScreeningWorker(RegisteredWorker):
             self.slot_free.clear()
             return True
         probing = ""
-        names = self._targets()
+        names = self.directory.names()
         if names and not self.circuits.any_closed(names):
             # One job goes to see whether a target is back; the others wait in line.
             probing = self.circuits.take_probe_of_any(names)
@@ -181,16 +187,12 @@ class ScreeningWorker(RegisteredWorker):
             return True
         self.note_started(ids, jobs)
         for job in jobs:
-            plan = plan_job(job, self.circuits, probing=probing)
+            plan = plan_job(job, self.directory, self.circuits, probing=probing)
             call = self.calls.start(ask_model(self.calls, job, plan))
             self.asking.add(call)
             self.held[job.pk, job.attempt] = (job, call)
             call.add_done_callback(partial(self._note_done, job))
         return True
-
-    @staticmethod
-    def _targets() -> list[str]:
-        return [target.name for target in configured_targets()]
 
     def _note_done(self, job: Job, call: Future[Outcome]) -> None:
         """Free the slot at once: the result is stored while the next call runs."""
@@ -246,7 +248,7 @@ class ScreeningWorker(RegisteredWorker):
             error = call.exception()
             if error is None:
                 outcome = call.result()
-                report(outcome.tries, self.circuits)
+                report(outcome.tries, self.circuits, self.tallies)
                 outcomes.append(with_rules(outcome))
             else:
                 # A defect of ours: the lease runs out, which counts as a crash.
@@ -283,7 +285,7 @@ class ScreeningWorker(RegisteredWorker):
 
     def _keep_until_drained(self) -> None:
         """Do what must be done every few seconds, until the last job is settled."""
-        next_renewal = next_registration = 0.0
+        next_renewal = next_registration = next_tally = 0.0
         while not self.drained.wait(0.1):
             now = time.monotonic()
             try:
@@ -293,6 +295,9 @@ class ScreeningWorker(RegisteredWorker):
                 if now >= self.reconcile_after and not self.stopping.is_set():
                     self.reconcile_after = now + settings.RECONCILE_SECONDS
                     self._reconcile()
+                if now >= next_tally:
+                    next_tally = now + TALLY_SECONDS
+                    self.tallies.store()
             except DATABASE_AWAY as exc:
                 logger.warning("The database is away (%s)", type(exc).__name__)
                 connection.close()
@@ -301,6 +306,7 @@ class ScreeningWorker(RegisteredWorker):
                 next_registration = now + REGISTRATION_SECONDS
                 self.keep_registered()
         try:
+            self.tallies.store()
             step_down(DUTY, holder=self.name)
         except DATABASE_AWAY:
             logger.warning("Could not step down: the lease will run out")
@@ -321,6 +327,7 @@ class ScreeningWorker(RegisteredWorker):
         seconds = 3 * settings.RECONCILE_SECONDS
         if lead(DUTY, holder=self.name, seconds=seconds):
             reconcile(self.queue, actor=f"worker:{self.name}")
+            self.health.watch(self.calls)
 
     def _spare_leases(self) -> None:
         """After an outage let results be stored before anything is reaped."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from routing.connection import connect
 from screening import queue
 from tests import servers
 
@@ -16,7 +17,7 @@ from tests import servers
 @pytest.fixture
 def redis() -> Iterator[Redis]:
     """An empty Redis, and a bell that has not failed yet."""
-    client = queue.connect()
+    client = connect()
     client.flushall()
     queue.Bell.quiet_until = 0.0
     yield client

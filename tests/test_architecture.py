@@ -12,7 +12,7 @@ import pytest
 
 from tests.servers import ROOT
 
-PACKAGES = ["pediscreen_site", "screening", "routing", "audit", "milestones"]
+PACKAGES = ["pediscreen_site", "screening", "routing", "audit", "milestones", "wire"]
 LONGEST_MODULE = 400
 MAY_READ_SETTINGS_AT_IMPORT = {
     "pediscreen_site/settings.py",

@@ -9,8 +9,8 @@ import pytest
 
 from pediscreen_site.api.errors import CODE_BY_STATUS, STATUS_BY_CODE
 from routing.errors import RoutingError
-from screening.errors import ScreeningError
 from tests.servers import ROOT
+from wire.errors import Refusal
 
 APPS = ["pediscreen_site", "screening", "routing", "audit"]
 ON_A_JOB = "on a job"
@@ -61,7 +61,7 @@ def documented_errors() -> list[list[str]]:
 
 
 def test_every_refusal_of_a_request_has_an_http_status():
-    assert codes_of(ScreeningError) == set(STATUS_BY_CODE)
+    assert codes_of(Refusal) == set(STATUS_BY_CODE)
 
 
 def test_every_error_is_an_answer_or_on_a_job_and_no_code_is_both():
@@ -83,7 +83,7 @@ def test_a_line_says_what_the_error_means_and_what_to_do(row):
 
 
 def test_every_error_says_what_it_is_where_it_is_defined():
-    errors = [*subclasses(ScreeningError), *subclasses(RoutingError)]
+    errors = [*subclasses(Refusal), *subclasses(RoutingError)]
 
     assert all(len(error.__doc__ or "") > 20 for error in errors)
 

@@ -20,8 +20,8 @@ from rest_framework import exceptions, status
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from screening.api.parsers import PayloadTooLarge
-from screening.errors import ScreeningError
+from wire.errors import Refusal
+from wire.parsers import PayloadTooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,9 @@ STATUS_BY_CODE = {
     "IDEMPOTENCY_KEY_REUSED": status.HTTP_422_UNPROCESSABLE_ENTITY,
     "IDEMPOTENCY_KEY_BUSY": status.HTTP_409_CONFLICT,
     "CONFLICT": status.HTTP_409_CONFLICT,
+    "E_CONSENT_REQUIRED": status.HTTP_403_FORBIDDEN,
+    "E_NO_AGENT": status.HTTP_503_SERVICE_UNAVAILABLE,
+    "AGENT_CALL_FAILED": status.HTTP_502_BAD_GATEWAY,
 }
 CODE_BY_STATUS = {
     400: "INVALID_PAYLOAD",
@@ -52,7 +55,7 @@ MESSAGES = {
     405: "The path has no such method; the Allow header names those it has.",
     415: "The body must be JSON in UTF-8, and its Content-Type must say so.",
 }
-RETRY_AFTER = {"IDEMPOTENCY_KEY_BUSY": 1, "SERVICE_UNAVAILABLE": 2}
+RETRY_AFTER = {"IDEMPOTENCY_KEY_BUSY": 1, "SERVICE_UNAVAILABLE": 2, "E_NO_AGENT": 5}
 
 
 class ServiceUnavailable(exceptions.APIException):
@@ -82,7 +85,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if (request := context.get("request")) is not None:
         request.accepted_renderer = JSONRenderer()
         request.accepted_media_type = JSONRenderer.media_type
-    if isinstance(exc, ScreeningError):
+    if isinstance(exc, Refusal):
         return refuse(exc)
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("The database is away (%s)", type(exc).__name__)
@@ -113,13 +116,13 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     return Response(envelope(code, message), status=exc.status_code, headers=headers)
 
 
-def refuse(exc: ScreeningError) -> Response:
+def refuse(exc: Refusal) -> Response:
     """Answer one of our own refusals by its code."""
     headers = {}
     if exc.code in RETRY_AFTER:
         headers["Retry-After"] = str(RETRY_AFTER[exc.code])
     return Response(
-        envelope(exc.code, str(exc), exc.details),
+        envelope(exc.code, str(exc), exc.details, exc.detail),
         status=STATUS_BY_CODE[exc.code],
         headers=headers,
     )

@@ -36,7 +36,9 @@ class AutoSchema(BaseAutoSchema):
     """Add the refusals that no view has to declare: they are the same everywhere."""
 
     def get_tags(self) -> list[str]:
-        """Group by the second part of the path."""
+        """Group by what the path is about."""
+        if not self.path.startswith("/api/"):
+            return ["agents"]
         return ["cases" if "/cases/" in self.path else "jobs"]
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
@@ -65,7 +67,7 @@ class AutoSchema(BaseAutoSchema):
 class StrictSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """Say of an object in which every key is known that it is one."""
 
-    target_class = "screening.api.fields.StrictSerializer"
+    target_class = "wire.fields.StrictSerializer"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> Any:

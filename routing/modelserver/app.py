@@ -13,7 +13,6 @@ from typing import Any
 
 from aiohttp import web
 
-from routing import strict_json
 from routing.modelserver.backends import Backend
 from routing.modelserver.contract import (
     MAX_BODY_BYTES,
@@ -23,6 +22,7 @@ from routing.modelserver.contract import (
     read_question,
 )
 from routing.modelserver.meter import Meter
+from wire import strict_json
 
 logger = logging.getLogger(__name__)
 

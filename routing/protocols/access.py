@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit, urlunsplit
 
 from routing.errors import TargetMisconfigured
@@ -40,6 +40,18 @@ def model_of(target: Target) -> str:
     if not target.model:
         raise TargetMisconfigured(f"The target {target.name} names no model.")
     return target.model
+
+
+def beside(url: str, path: str, *, ends: Sequence[str] = ()) -> str:
+    """Return a URL with another path on the same server.
+
+    What comes before the first of ``ends`` in the configured path is kept; without any
+    of them the path is the server's root.
+    """
+    parts = urlsplit(url)
+    found = (parts.path.find(end) for end in ends)
+    start = next((place for place in found if place >= 0), 0)
+    return urlunsplit(parts._replace(path=parts.path[:start] + path, query=""))
 
 
 def joined(url: str, *, end: str, tails: Mapping[str, str]) -> str:

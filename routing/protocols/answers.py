@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from routing import strict_json
 from routing.errors import ModelAnswerNotJSON
+from wire import strict_json
 
 _DECODER = json.JSONDecoder()
 

@@ -48,6 +48,9 @@ class Protocol(typing.Protocol):
             TargetMisconfigured: the target lacks what the protocol needs.
         """
 
+    def health_url(self, target: Target) -> str:
+        """Return what a GET finds out the server's health by; empty if nothing does."""
+
     def answer_of(self, body: dict[str, Any]) -> Any:
         """Take the result out of the JSON object that the server answered.
 

@@ -47,6 +47,11 @@ def request_body(case_id: str, payload: dict[str, Any]) -> dict[str, Any]:
     return body | {key: payload[key] for key in ADDED if key in payload}
 
 
+def health_url(target: Target) -> str:
+    """Return the server's ``/health``."""
+    return access.beside(target.url, "/health")
+
+
 def answer_of(body: dict[str, Any]) -> Any:
     """Take the result out of the answer: ``result`` if it is there, else all of it."""
     return body.get("result", body)

@@ -51,6 +51,11 @@ def request(
     )
 
 
+def health_url(target: Target) -> str:
+    """Return the route that says which Ollama it is."""
+    return access.beside(target.url, "/api/version", ends=["/api"])
+
+
 def answer_of(body: dict[str, Any]) -> Any:
     """Take the result out of the message's text."""
     is_cut_off = body.get("done_reason") == "length" or body.get("done") is False

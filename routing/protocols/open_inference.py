@@ -44,6 +44,11 @@ def request(
     )
 
 
+def health_url(target: Target) -> str:
+    """Return the server's readiness."""
+    return access.beside(target.url, "/v2/health/ready", ends=["/v2"])
+
+
 def answer_of(body: dict[str, Any]) -> Any:
     """Take the result out of the text of the output ``result``, or of the only one."""
     outputs = body.get("outputs")

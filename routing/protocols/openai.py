@@ -34,6 +34,11 @@ def request(
     )
 
 
+def health_url(target: Target) -> str:
+    """Return the list of models: the one other route that all such servers have."""
+    return access.beside(target.url, "/v1/models", ends=["/v1", "/chat/completions"])
+
+
 def answer_of(body: dict[str, Any]) -> Any:
     """Take the result out of the first choice's text."""
     return chat.answer_of_completion(body)

@@ -38,6 +38,11 @@ def request(
     )
 
 
+def health_url(target: Target) -> str:
+    """Return nothing: an endpoint has no route but for its predictions."""
+    return ""
+
+
 def answer_of(body: dict[str, Any]) -> Any:
     """Take the result out of the one prediction, which is a chat completion.
 

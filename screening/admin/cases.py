@@ -11,8 +11,8 @@ from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from audit.admin import ReadOnly
-from screening.admin.parts import link, risk_beside_draft, status_tag
+from audit.pages import ReadOnly, link
+from screening.admin.parts import risk_beside_draft, status_tag
 from screening.models import Case, Job
 
 MOST_JOBS = 50

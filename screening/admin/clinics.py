@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from audit.admin import ReadOnly
+from audit.pages import ReadOnly
 from screening.models import ApiKey, Clinic
 from screening.services.keys import revoke_key
 

@@ -12,12 +12,11 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from audit.admin import EMPTY, ReadOnly, bullets
+from audit.pages import EMPTY, ReadOnly, bullets, link
 from screening.admin.cases import BULKY
 from screening.admin.parts import (
     checklist,
     in_words,
-    link,
     risk_badge,
     risk_beside_draft,
     state_tag,

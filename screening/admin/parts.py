@@ -1,16 +1,17 @@
-"""What the pages are made of. Every text that came from outside is escaped here."""
+"""How cases, jobs and reviews are shown: risks, states, checklists.
+
+Every text that came from outside is escaped here.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from audit.admin import EMPTY
+from audit.pages import EMPTY, icon, tag
 from milestones.checklist import DOMAINS, Item, items
 from screening.models import Job, Review, Risk
 
@@ -33,13 +34,6 @@ STATE_TAGS = {
     Review.State.SIGNED_OFF: ("lock", "is-ok"),
     Review.State.DELIVERED: ("check", "is-ok"),
 }
-
-
-def icon(name: str) -> SafeString:
-    """Draw one of our icons, which are in ``templates/desk/icons.html``."""
-    return format_html(
-        '<svg class="icon" aria-hidden="true"><use href="#i-{}"></use></svg>', name
-    )
 
 
 def risk_badge(value: str, *, second_line: str = "") -> SafeString | str:
@@ -68,27 +62,16 @@ def risk_beside_draft(value: str, draft: str) -> SafeString | str:
 def status_tag(job: Job) -> SafeString:
     """Show how far the machine has got, and the code of what stopped it."""
     name, kind = STATUS_TAGS[Job.Status(job.status)]
-    tag = _tag(name, kind, job.get_status_display())
+    shown = tag(name, kind, job.get_status_display())
     if not job.error_code:
-        return tag
-    return format_html('{}<span class="sub">{}</span>', tag, job.error_code)
+        return shown
+    return format_html('{}<span class="sub">{}</span>', shown, job.error_code)
 
 
 def state_tag(review: Review) -> SafeString:
     """Show how far the clinician has got."""
     name, kind = STATE_TAGS[Review.State(review.state)]
-    return _tag(name, kind, review.get_state_display())
-
-
-def _tag(name: str, kind: str, words: str) -> SafeString:
-    return format_html('<span class="tag {}">{} {}</span>', kind, icon(name), words)
-
-
-def link(row: Any, text: str) -> SafeString:
-    """Link to a row's own page."""
-    meta = row._meta
-    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}">{}</a>', url, text)
+    return tag(name, kind, review.get_state_display())
 
 
 def in_words(text: str) -> str:

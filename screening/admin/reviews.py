@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from audit.admin import EMPTY, ReadOnly, bullets
+from audit.pages import EMPTY, ReadOnly, bullets, link
 from screening.admin.cases import BULKY
-from screening.admin.parts import link, risk_beside_draft, state_tag
+from screening.admin.parts import risk_beside_draft, state_tag
 from screening.models import Review
 
 

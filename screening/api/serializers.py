@@ -5,19 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.core.validators import RegexValidator, URLValidator
+from django.core.validators import URLValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from screening.api.fields import (
-    NO_NUL,
-    StrictBooleanField,
-    StrictCharField,
-    StrictChoiceField,
-    StrictIntegerField,
-    StrictSerializer,
-    WholeTextValidator,
-)
 from screening.models import Job, Review, Risk
 from screening.submissions import (
     ANSWERS,
@@ -28,20 +19,15 @@ from screening.submissions import (
     PRIORITIES,
     check_embedding,
 )
+from wire.fields import (
+    StrictBooleanField,
+    StrictCharField,
+    StrictChoiceField,
+    StrictIntegerField,
+    StrictSerializer,
+)
+from wire.texts import CASE_ID, NO_NUL, NO_TAGS, WholeTextValidator, pattern_of
 
-# Control, format and separator characters make two identifiers that look alike.
-_UNSEEN = (
-    r"\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e"
-    r"\u2060-\u206f\ufeff\ufff9-\ufffb"
-)
-_EDGE = rf"[^{_UNSEEN}\s]"
-CASE_ID_PATTERN = re.compile(rf"^{_EDGE}([^{_UNSEEN}]*{_EDGE})?$")
-CASE_ID = WholeTextValidator(
-    CASE_ID_PATTERN,
-    "No control or invisible characters, and no space at either end.",
-)
-# Apart, since not every reader of the schema knows characters beyond 16 bits.
-NO_TAGS = WholeTextValidator(r"[^\U000e0000-\U000e007f]*", "No tag characters.")
 IDEMPOTENCY_KEY_PATTERN = re.compile(r"^[!-~]{1,255}$")
 IDEMPOTENCY_KEY = WholeTextValidator(
     IDEMPOTENCY_KEY_PATTERN,
@@ -59,12 +45,6 @@ _BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 MILESTONE_KEY = re.compile(r"^[0-9]{1,3}m\.[a-z_]{1,40}\.[a-z0-9_]{1,80}$")
 MOST_ANSWERS = 200
 MAX_TEXT = 20_000
-
-
-def pattern_of(validator: RegexValidator) -> str:
-    """Return the pattern of a validator, as a schema has it."""
-    assert isinstance(validator.regex, re.Pattern)
-    return validator.regex.pattern
 
 
 def nullable_choice(choices: list[tuple[str, Any]]) -> type[serializers.Field]:

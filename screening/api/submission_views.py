@@ -14,12 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from screening.api.base import ApiViewSet
-from screening.api.parsers import (
-    NDJSONParser,
-    StrictJSONListParser,
-    StrictJSONParser,
-)
+from screening.api.base import ClinicViewSet
 from screening.api.serializers import (
     IDEMPOTENCY_KEY_PATTERN,
     AcceptedSerializer,
@@ -29,6 +24,7 @@ from screening.api.serializers import (
 from screening.errors import ScreeningError
 from screening.models import Job, Scope
 from screening.services.submission import Accepted, Submission, submit_jobs
+from wire.parsers import NDJSONParser, StrictJSONListParser, StrictJSONParser
 
 MOST_IN_BULK = 1000
 BULK_BODY = {
@@ -52,7 +48,7 @@ REPLAYED_HEADER = OpenApiParameter(
 )
 
 
-class SubmissionViewSet(ApiViewSet):
+class SubmissionViewSet(ClinicViewSet):
     """Accept jobs; answer before they have run."""
 
     scopes = {"create": Scope.JOBS_WRITE, "bulk": Scope.JOBS_WRITE}

@@ -16,18 +16,13 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from screening.api.base import ApiViewSet
+from screening.api.base import ClinicViewSet
 from screening.api.filters import JobsQuerySerializer, WaitQuerySerializer, narrow
 from screening.api.paging import Cursor, read_cursor
-from screening.api.serializers import (
-    CASE_ID,
-    JOB_COLUMNS,
-    CaseSerializer,
-    JobSerializer,
-    pattern_of,
-)
+from screening.api.serializers import JOB_COLUMNS, CaseSerializer, JobSerializer
 from screening.models import Case, Job, Scope
 from screening.services.intervention import cancel_job, replay_job
+from wire.texts import CASE_ID, pattern_of
 
 JOB_NOT_FOUND = "job not found"
 JOBS_OF_A_CASE = 200
@@ -52,7 +47,7 @@ def held_requests() -> threading.BoundedSemaphore:
     return threading.BoundedSemaphore(settings.MAX_HELD_REQUESTS)
 
 
-class JobViewSet(ApiViewSet):
+class JobViewSet(ClinicViewSet):
     """A clinic's jobs: to watch, to stop, to run again."""
 
     scopes = {
@@ -175,7 +170,7 @@ class JobViewSet(ApiViewSet):
         return self._row(str(row["id"]))
 
 
-class CaseViewSet(ApiViewSet):
+class CaseViewSet(ClinicViewSet):
     """A clinic's cases."""
 
     scopes = {"retrieve": Scope.JOBS_READ}

@@ -12,6 +12,10 @@ class Scope(models.TextChoices):
     JOBS_WRITE = "jobs:write", "Submit, cancel and retry jobs"
     JOBS_READ = "jobs:read", "Read jobs and cases"
     DRAFTS = "drafts", "See drafts that no clinician has signed"
+    TASKS_WRITE = "tasks:write", "Route tasks to agents"
+    AGENTS_READ = "agents:read", "See agents and how they do"
+    AGENTS_WRITE = "agents:write", "Register agents"
+    METRICS_READ = "metrics:read", "Read the metrics"
 
 
 class Clinic(models.Model):

@@ -23,15 +23,17 @@ from audit.services import record
 from milestones.rules import assess
 from routing.circuits import Circuits
 from routing.client import ModelClient
-from routing.configured import configured_targets
+from routing.configured import endpoint_rules
+from routing.connection import connect
+from routing.directory import Directory
 from routing.errors import RoutingError, TryAnother, UnusableAnswer
-from routing.policy import choose_targets, wish_of
+from routing.policy import wish_of
 from routing.protocols import Request, protocol_of
+from routing.services.observation import Tallies
 from routing.targets import Target
 from screening.events import job_event
 from screening.models import Job
 from screening.outcomes import Outcome, Plan, Tried
-from screening.queue import connect
 from screening.results import check_result
 from screening.services.settlement import settle
 
@@ -67,20 +69,24 @@ def renew_leases(jobs: Sequence[Job], *, worker: str) -> set[UUID]:
     return ids - set(kept)
 
 
-def plan_job(job: Job, circuits: Circuits, *, probing: str = "") -> Plan:
-    """Decide where the job goes: by its wish, and by which targets are resting.
+def plan_job(
+    job: Job, directory: Directory, circuits: Circuits, *, probing: str = ""
+) -> Plan:
+    """Decide where the job goes: by its wish, and by how each target stands.
 
-    A target that is due for a probe is given to one job a second, of all workers;
-    ``probing`` names one whose probe this job has been given already.
+    ``probing`` names a target whose probe this job has been given already.
     """
-    targets = configured_targets()
-    names = [target.name for target in targets]
-    resting = circuits.resting(names, probing=probing)
-    try:
-        decision = choose_targets(targets, wish_of(job.payload), resting)
-    except RoutingError as exc:
-        return Plan(candidates=(), explained={}, error=exc)
-    return Plan(candidates=decision.candidates, explained=decision.explain())
+    chosen = directory.choose(
+        wish_of(job.payload, priority=job.priority),
+        clinic=job.clinic.slug,
+        circuits=circuits,
+        probing=probing,
+    )
+    return Plan(
+        targets=chosen.targets,
+        explained=chosen.decision.explain(),
+        error=chosen.decision.error,
+    )
 
 
 async def ask_model(client: ModelClient, job: Job, plan: Plan) -> Outcome:
@@ -90,7 +96,7 @@ async def ask_model(client: ModelClient, job: Job, plan: Plan) -> Outcome:
     """
     tries: list[Tried] = []
     error = plan.error
-    for target, _reason in plan.candidates:
+    for target in plan.targets:
         begun = time.monotonic()
         try:
             asked = protocol_of(target).request(
@@ -118,7 +124,8 @@ async def _ask(
     protocol = protocol_of(target)
     most = settings.MODEL_RESPONSE_MAX_BYTES
     seconds = settings.ROUTING_TIMEOUT_SECONDS
-    body = await client.call(asked, seconds=seconds, max_bytes=most)
+    guarded = target.is_agent
+    body = await client.call(asked, seconds=seconds, max_bytes=most, guarded=guarded)
     try:
         return protocol.answer_of(body)
     except UnusableAnswer as exc:
@@ -126,40 +133,37 @@ async def _ask(
         again = protocol.ask_again(asked, exc)
         if again is None or left <= 0:
             raise
-    body = await client.call(again, seconds=left, max_bytes=most)
+    body = await client.call(again, seconds=left, max_bytes=most, guarded=guarded)
     return protocol.answer_of(body)
 
 
-def report(tries: Iterable[Tried], circuits: Circuits) -> None:
-    """Tell the circuits how each target did; a slow answer counts as none.
+def report(tries: Iterable[Tried], circuits: Circuits, tallies: Tallies) -> None:
+    """Tell the circuits and the tallies how each target did.
 
-    A server that refuses a request is well: it has answered.
+    A slow answer counts as none for the circuits. A server that refuses a request is
+    well: it has answered.
     """
     slow = SLOW_SHARE * settings.ROUTING_TIMEOUT_SECONDS
     for tried in tries:
-        if isinstance(tried.error, TryAnother):
-            circuits.failed(
-                tried.target,
-                error=tried.error.code,
-                retry_after=tried.error.retry_after,
-            )
-        elif tried.seconds > slow:
+        tallies.note(tried.target, seconds=tried.seconds, error=tried.error)
+        if not isinstance(tried.error, TryAnother) and tried.seconds > slow:
             circuits.failed(tried.target, error="SLOW", retry_after=None)
         else:
-            circuits.succeeded(tried.target)
+            circuits.note(tried.target, error=tried.error)
 
 
 def run_job(job_id: UUID, *, worker: str) -> None:
     """Run one job from claim to settlement; do nothing if another worker has it."""
     jobs = claim_jobs([job_id], worker=worker)
-    circuits = Circuits(connect())
-    client = ModelClient(connections=1)
+    directory, circuits, tallies = Directory(), Circuits(connect()), Tallies()
+    client = ModelClient(connections=1, rules=endpoint_rules())
     try:
         for job in jobs:
-            work = ask_model(client, job, plan_job(job, circuits))
+            work = ask_model(client, job, plan_job(job, directory, circuits))
             outcome = _wait_renewing(client.start(work), job, worker)
-            report(outcome.tries, circuits)
+            report(outcome.tries, circuits, tallies)
             settle([with_rules(outcome)], worker=worker)
+        tallies.store()
     finally:
         client.close()
 

@@ -12,6 +12,9 @@ from audit.actions import Action
 from audit.services import Event, record
 from milestones.rules import assess
 from pediscreen_site.demo.cases import STORIES
+from routing.circuits import Circuits
+from routing.connection import connect
+from routing.models import Agent, TargetHealth
 from screening.models import ApiKey, Case, Clinic, Job, Review
 from screening.results import listed_risk
 
@@ -30,6 +33,20 @@ ROUTE = [
         "tries": [FAILED_TRY, GOOD_TRY],
     }
 ]
+
+
+AGENTS = [
+    ("reader", ["screen"], "edge-room-2"),
+    ("embedder", ["embed", "indexing"], "cloud-west"),
+    ("checker", ["screen", "audit"], "edge-room-4"),
+    ("night-reader", ["screen"], "edge-ward"),
+    ("indexer", ["indexing"], "cloud"),
+    ("old-reader", ["screen"], "edge-attic"),
+    ("gpu-reader", ["screen", "analyze_heavy", "analyze_refer"], "cloud-gpu"),
+    ("triage", ["screen", "triage"], "edge-front"),
+    ("scout", ["analyze_light", "analyze_monitor"], "cloud-east"),
+]
+"""Name, capabilities and place; each kind is in a state of its own."""
 
 
 def fill(number: int, *, start: int = 0) -> list[Job]:
@@ -63,6 +80,10 @@ def fill(number: int, *, start: int = 0) -> list[Job]:
         )
         for n in numbers
     )
+    Agent.objects.bulk_create(make_agent(n) for n in numbers)
+    TargetHealth.objects.bulk_create(make_health(n) for n in numbers)
+    if not start:
+        TargetHealth.objects.bulk_create(configured_health())
     return jobs
 
 
@@ -167,3 +188,84 @@ def events_of(job: Job) -> list[Event]:
         )
         for action, actor in actions
     ]
+
+
+def name_of_agent(n: int) -> str:
+    """Name the n-th agent: each kind of them in turn."""
+    return f"{AGENTS[n % len(AGENTS)][0]}-{1 + n // len(AGENTS)}"
+
+
+def make_agent(n: int) -> Agent:
+    """Make the n-th agent: some wait, are silent, disabled, or not allowed."""
+    name, capabilities, location = AGENTS[n % len(AGENTS)]
+    now = timezone.now()
+    agent = Agent(
+        agent_id=name_of_agent(n),
+        clinic="" if n % 3 else "riverside",
+        registered_by="key:3f9a12bc",
+        endpoint=f"https://{name}.example.org/v1",
+        model="example-model-4b",
+        version="1.3.0",
+        capabilities=capabilities,
+        location=location,
+        load_score=(0.12 + 0.17 * n) % 1,
+        gpu=name == "gpu-reader",
+        told_latency_ms=640.0,
+        registered_at=now - timedelta(days=3, hours=n),
+        heard_at=now - timedelta(seconds=4 + 3 * n % 60),
+        approved_at=now - timedelta(days=2, hours=n),
+        approved_by="user:1",
+    )
+    if name == "embedder":
+        agent.approved_at, agent.approved_by = None, ""
+        agent.registered_at = now - timedelta(minutes=3)
+    elif name == "night-reader":
+        agent.heard_at = now - timedelta(minutes=6)
+    elif name == "indexer":
+        agent.is_enabled = False
+    elif name == "old-reader":
+        agent.endpoint = "http://10.20.0.7:8000/v1"
+    return agent
+
+
+def make_health(n: int) -> TargetHealth:
+    """Make what was seen of the n-th agent."""
+    name = AGENTS[n % len(AGENTS)][0]
+    now = timezone.now()
+    health = TargetHealth(name=name_of_agent(n))
+    if name == "embedder":
+        return health
+    health.p50_ms, health.p95_ms = 380.0 + 90 * (n % 9), 980.0 + 310 * (n % 9)
+    health.answered, health.failed = 1204 + 7 * n, n % 4
+    health.answered_at = health.checked_at = now - timedelta(seconds=9)
+    if n % 4:
+        health.last_error = "MODEL_TIMEOUT"
+        health.failed_at = now - timedelta(minutes=41 * n + 2)
+    if name == "checker":
+        health.check_failures, health.check_error = 3, "MODEL_UNREACHABLE"
+    if name in {"gpu-reader", "scout"}:
+        health.last_error, health.failed = "MODEL_SERVER_ERROR", 7
+        health.failed_at = now - timedelta(seconds=20)
+    return health
+
+
+def configured_health() -> list[TargetHealth]:
+    """Make what was seen of the targets that settings name, or named once."""
+    now = timezone.now()
+    edge = {"p50_ms": 1900.0, "p95_ms": 4200.0, "answered": 18_211, "failed": 12}
+    cloud = {"p50_ms": 800.0, "p95_ms": 1450.0, "answered": 7_420, "failed": 31}
+    seen = {"checked_at": now - timedelta(seconds=6), "answered_at": now}
+    failed = {"last_error": "MODEL_TIMEOUT", "failed_at": now - timedelta(hours=5)}
+    return [
+        TargetHealth(name="edge", **edge, **seen),
+        TargetHealth(name="cloud", **cloud, **seen, **failed),
+        TargetHealth(name="retired-reader", answered=311, failed_at=None),
+    ]
+
+
+def rest_some() -> None:
+    """Let some agents rest after failures, and others be due for a probe."""
+    circuits = Circuits(connect())
+    asked = {"gpu-reader-1": 600.0, "scout-1": 0.1}
+    for name, seconds in asked.items():
+        circuits.failed(name, error="MODEL_SERVER_ERROR", retry_after=seconds)

@@ -17,7 +17,7 @@ from routing.breaker import (
     after_success,
 )
 from routing.circuits import Circuits
-from screening.queue import connect
+from routing.connection import connect
 
 NOW = 1_000.0
 

@@ -33,7 +33,7 @@ def claimed_job(worker: str = "w1", **fields: Any) -> Job:
 
 def outcome(job: Job, **fields: Any) -> Outcome:
     """Bring something back for a claim."""
-    plan = Plan(candidates=(), explained={})
+    plan = Plan(targets=(), explained={})
     return Outcome(job=job, plan=plan, tries=[], **fields)
 
 

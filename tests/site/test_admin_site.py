@@ -227,7 +227,8 @@ def test_the_session_is_short_and_its_cookie_is_for_nobody_else(db, client):
 def test_the_desk_is_the_one_admin_site():
     assert isinstance(admin.site, DeskSite)
     assert {model.__name__ for model in admin.site._registry} == {
-        *{"ApiKey", "Audit", "Case", "Clinic", "Job", "Review"},
+        *{"Agent", "ApiKey", "Audit", "Case", "Clinic", "Job", "Review"},
+        "TargetHealth",
         *{"Group", "User"},
     }
 

@@ -249,6 +249,14 @@ class Stack:
                 time.sleep(0.1)
         return found
 
+    def register_agent(self, agent_id: str, endpoint: str, **fields: Any) -> None:
+        response = self.session.post(
+            f"{self.url}/register_agent",
+            json={"agent_id": agent_id, "endpoint": endpoint, **fields},
+            timeout=10,
+        )
+        assert response.status_code == 200, response.text
+
     # --- Database -----------------------------------------------------------------
 
     @property
@@ -277,6 +285,16 @@ class Stack:
                 return list(db.execute(sql))
         with servers.connect(self.database, server=self.server) as connection:
             return list(connection.execute(sql))
+
+    def write(self, sql: str) -> None:
+        """Write with plain SQL, past the product."""
+        if self.kind == "sqlite":
+            with contextlib.closing(sqlite3.connect(self.database, timeout=10)) as db:
+                db.execute(sql)
+                db.commit()
+            return
+        with servers.connect(self.database, server=self.server) as connection:
+            connection.execute(sql)
 
     def events(self) -> dict[str, list[str]]:
         """Return each job's audit actions, in order."""

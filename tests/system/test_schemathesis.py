@@ -17,12 +17,15 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 import schemathesis
+from aiohttp import web
 from schemathesis.core.failures import AcceptedNegativeData
 
+from tests.routing.serving import Served
 from tests.servers import ROOT
 from tests.system.stack import API_KEY, Stack
 from tests.system.stub_model import StubModel
@@ -32,6 +35,9 @@ pytestmark = pytest.mark.system
 CASES = int(os.environ.get("SCHEMATHESIS_CASES", "40"))
 SEED = os.environ.get("SCHEMATHESIS_SEED", "1")
 MODEL_ANSWERS = ["good", "text_result", "unknown_risk", "garbage"]
+AGENT = "agent-1"
+CAPABILITIES = "screen,embed,analyze_light,analyze_monitor,analyze_heavy"
+CAPABILITIES += ",analyze_refer,audit,indexing,triage"
 CASE_IDS = ["anna", "a/b c", "50% ünïcødé?"]
 
 
@@ -50,13 +56,28 @@ def seed(stack: Stack, model: StubModel) -> list[str]:
     return [*job_ids, waiting, cancelled]
 
 
+async def agent(request: web.Request) -> web.Response:
+    """Answer any task."""
+    return web.json_response({"success": True, "output": {}})
+
+
 def test_every_answer_is_as_the_schema_says(model, tmp_path):
     # Held requests would only take time: no worker ends the jobs.
-    with Stack(
-        EDGE_MODEL_URL=model.url, MAX_HELD_REQUESTS=0, JOB_MAX_ATTEMPTS=1
-    ) as stack:
+    with (
+        Served(agent) as url,
+        Stack(
+            EDGE_MODEL_URL=model.url,
+            MAX_HELD_REQUESTS=0,
+            JOB_MAX_ATTEMPTS=1,
+            AGENT_APPROVAL="false",
+            AGENT_PLAIN_HTTP="true",
+            AGENT_ALLOWED_NETWORKS="127.0.0.0/8",
+            AGENT_ALLOWED_PORTS=f"443,{urlsplit(url).port}",
+        ) as stack,
+    ):
         stack.start_api()
         job_ids = seed(stack, model)
+        stack.register_agent(AGENT, url, capabilities=CAPABILITIES, location="edge")
 
         generated = subprocess.run(
             [
@@ -112,7 +133,8 @@ def ndjson(context: Any, value: Any) -> dict[str, Any]:
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Put in what no schema can say.
 
-    An integer is written as one (to JSON Schema 24.0 is an integer too); a cursor is
+    An endpoint is one that may be called, an agent one that is there. An integer is
+    written as one (to JSON Schema 24.0 is an integer too); a cursor is
     one that the server gave out; an idempotency key is new; an embedding fits its
     shape. And half of the ids are of things that exist.
     """
@@ -129,6 +151,12 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
             case.path_parameters["job_id"] = chance.choice(SEEDED_JOBS)
         if "case_id" in (case.path_parameters or {}):
             case.path_parameters["case_id"] = chance.choice(CASE_IDS)
+    if case.operation.path == "/register_agent" and isinstance(case.body, dict):
+        case.body["endpoint"] = f"https://{chance.randbytes(4).hex()}.example.org/"
+    if case.operation.path == "/route_and_call" and isinstance(case.body, dict):
+        case.body["timeout_ms"] = 10_000
+    if "agent_id" in (case.path_parameters or {}):
+        case.path_parameters["agent_id"] = AGENT
     if isinstance(case.body, dict | list):
         submissions = case.body if isinstance(case.body, list) else [case.body]
         for submission in submissions:

@@ -17,8 +17,8 @@ from rest_framework.exceptions import (
 )
 from rest_framework.parsers import BaseParser
 
-from routing import strict_json
-from screening.api.fields import LONGEST_NAME
+from wire import strict_json
+from wire.fields import LONGEST_NAME
 
 
 class PayloadTooLarge(APIException):

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from wire.texts import NO_NUL
+
 LONGEST_NAME = 64
 MOST_NAMES = 20
-
-
-class WholeTextValidator(RegexValidator):
-    """The pattern must match from end to end: ``$`` would let a last newline by."""
-
-    def __call__(self, value: Any) -> None:
-        """Check the text.
-
-        Raises:
-            ValidationError: it does not match.
-        """
-        assert isinstance(self.regex, re.Pattern)
-        if not self.regex.fullmatch(str(value)):
-            raise ValidationError(self.message, code=self.code)
-
-
-# The reader of bodies refuses it already; here the schema learns of it.
-NO_NUL = WholeTextValidator(r"^[^\u0000]*$", "NUL cannot be stored.")
 
 
 class StrictIntegerField(serializers.IntegerField):
@@ -43,6 +24,21 @@ class StrictIntegerField(serializers.IntegerField):
         if not isinstance(data, int) or isinstance(data, bool):
             self.fail("strict")
         return data
+
+
+class StrictNumberField(serializers.FloatField):
+    """A JSON number: no text, no boolean."""
+
+    default_error_messages = {"strict": _("This must be a number, unquoted.")}
+
+    def to_internal_value(self, data: Any) -> float:
+        """Take an int or a float as it is."""
+        if not isinstance(data, int | float) or isinstance(data, bool):
+            self.fail("strict")
+        try:
+            return float(data)
+        except OverflowError:
+            self.fail("strict")
 
 
 class StrictCharField(serializers.CharField):

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing import strict_json
-from routing.strict_json import MAX_DEPTH, NotStrictJSON, UnstorableText, loads
+from wire import strict_json
+from wire.strict_json import MAX_DEPTH, NotStrictJSON, UnstorableText, loads
 
 STORABLE = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 ordinary = st.recursive(

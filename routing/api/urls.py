@@ -1,0 +1,24 @@
+"""The paths of the routing API, below the root."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from routing.api.views import AgentViewSet
+
+# An id is whatever stands there: also with a slash in it, it is one and not found.
+app_name = "routing"
+urlpatterns = [
+    path("register_agent", AgentViewSet.as_view({"post": "register"}), name="register"),
+    path("agents", AgentViewSet.as_view({"get": "list"}), name="agents"),
+    path(
+        "agents/<path:agent_id>/heartbeat",
+        AgentViewSet.as_view({"post": "heartbeat"}),
+        name="heartbeat",
+    ),
+    path(
+        "route_and_call",
+        AgentViewSet.as_view({"post": "route_and_call"}),
+        name="route_and_call",
+    ),
+]
