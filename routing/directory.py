@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from routing.circuits import Circuits
 from routing.configured import configured_targets, endpoint_rules
 from routing.endpoints import EndpointRefused, EndpointRules, check_url
+from routing.errors import NoModelEndpoints, NoTargetAllowed
 from routing.models import Agent, TargetHealth
 from routing.policy import (
     DEFAULT_P95_MS,
@@ -93,32 +94,45 @@ class Directory:
 
         A target that is due for a probe is given to one piece a second, of all
         workers; ``probing`` names one whose probe this piece has been given already.
+        What would be refused for good is decided by what stands there this moment.
         """
-        known = [
+        known = self._known_to(clinic, agents_only=agents_only)
+        choice = _choose(known, wish, circuits, probing)
+        if isinstance(choice.decision.error, NoModelEndpoints | NoTargetAllowed):
+            self._looked_at = float("-inf")
+            known = self._known_to(clinic, agents_only=agents_only)
+            choice = _choose(known, wish, circuits, probing)
+        return choice
+
+    def _known_to(self, clinic: str, *, agents_only: bool) -> list[Known]:
+        return [
             found
             for found in self.known()
             if found.clinic in {"", clinic}
             and (found.target.is_agent or not agents_only)
         ]
-        may_be_asked = [
-            found.target.name
+
+
+def _choose(known: list[Known], wish: Wish, circuits: Circuits, probing: str) -> Choice:
+    may_be_asked = [
+        found.target.name
+        for found in known
+        if not found.standing.unfit and not refusal_of(found.standing, wish)
+    ]
+    resting = circuits.resting(may_be_asked, probing=probing)
+    decision = choose_targets(
+        [
+            replace(found.standing, resting=resting.get(found.target.name, 0.0))
             for found in known
-            if not found.standing.unfit and not refusal_of(found.standing, wish)
-        ]
-        resting = circuits.resting(may_be_asked, probing=probing)
-        decision = choose_targets(
-            [
-                replace(found.standing, resting=resting.get(found.target.name, 0.0))
-                for found in known
-            ],
-            wish,
-            top=settings.ORCHESTRATOR_ROUTER_TOP_N,
-        )
-        by_name = {found.target.name: found.target for found in known}
-        return Choice(
-            decision=decision,
-            targets=tuple(by_name[chosen.name] for chosen in decision.candidates),
-        )
+        ],
+        wish,
+        top=settings.ORCHESTRATOR_ROUTER_TOP_N,
+    )
+    by_name = {found.target.name: found.target for found in known}
+    return Choice(
+        decision=decision,
+        targets=tuple(by_name[chosen.name] for chosen in decision.candidates),
+    )
 
 
 def read_known() -> list[Known]:

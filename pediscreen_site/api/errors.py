@@ -121,11 +121,14 @@ def refuse(exc: Refusal) -> Response:
     headers = {}
     if exc.code in RETRY_AFTER:
         headers["Retry-After"] = str(RETRY_AFTER[exc.code])
-    return Response(
+    response = Response(
         envelope(exc.code, str(exc), exc.details, exc.detail),
         status=STATUS_BY_CODE[exc.code],
         headers=headers,
     )
+    # Django would log a 502 or 503 as an error of ours, and this is an answer.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def _messages(detail: Any) -> Any:

@@ -29,6 +29,7 @@ WITH_BODY = {
     415: "The body is not JSON in UTF-8.",
     422: "Some fields are not valid; details names each.",
 }
+WITH_AGENT = {502: "The agent that was chosen did not answer as it should."}
 WITH_STEP = {409: "The job is not in a state from which this can be done."}
 
 
@@ -58,6 +59,8 @@ class AutoSchema(BaseAutoSchema):
             refusals |= WITH_BODY
         elif self.method == "POST":
             refusals |= WITH_STEP
+        if self.path == "/route_and_call":
+            refusals |= WITH_AGENT
         for code, text in sorted(refusals.items()):
             refusal = OpenApiResponse(ErrorSerializer, description=text)
             operation["responses"][str(code)] = respond(refusal, str(code))

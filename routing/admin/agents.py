@@ -43,9 +43,22 @@ RULES: dict[str, Any] = {
 }
 
 
+IN_WORDS = {
+    "capabilities": "can_do",
+    "supports_raw_media": "raw_media",
+    "gpu": "has_gpu",
+}
+"""Field -> what shows it without code or picture."""
+
+
 def protocols() -> list[tuple[str, str]]:
     """List the ways in which a screening can be sent."""
     return [(name, name) for name in settings.MODEL_PROTOCOLS]
+
+
+def yes_or_no(value: bool) -> str:
+    """Put a tick into a word."""
+    return "Yes" if value else "No"
 
 
 def page_of(agent: Agent) -> str:
@@ -78,8 +91,8 @@ class RegistrationForm(AllowanceForm):
         help_texts = {
             "agent_id": "Its name, which stays.",
             "endpoint": "An https URL on an allowed port.",
-            "location": "edge or cloud, and what tells it apart from others there, "
-            "such as edge-room-2.",
+            "location": "Such as edge-room-2 or cloud-west. At the edge, data stays in "
+            "the clinic.",
         }
 
     def clean(self) -> Any:
@@ -96,15 +109,14 @@ class AgentAdmin(TargetAdmin):
     key = "agent_id"
     list_display = [
         "agent",
-        "state",
+        "state_and_heard",
         "clinic_or_any",
         "location",
         "can_do",
         "p50",
         "p95",
         "load",
-        "last_error",
-        "heard",
+        "latest_error",
     ]
     search_fields = ["agent_id"]  # any, so that the box is shown: see `exact_search`
     search_help_text = "An agent or a clinic's slug, exactly as it is written."
@@ -122,15 +134,15 @@ class AgentAdmin(TargetAdmin):
         """Ask for what an agent would say, or show all that there is."""
         if obj is None:
             return [(None, {"fields": ["agent_id", *self.described, "clinic"]})]
-        said = ["can_do" if n == "capabilities" else n for n in self.described]
+        said = [IN_WORDS.get(name, name) for name in self.described]
         said += ["health_status", "load", "told_latency"]
-        allowed = [*self.allowance, "approved", "is_enabled", "registered"]
-        does = ["circuit", "p50", "p95", "answered", "failed", "last_error"]
+        allowed = [*self.allowance, "approved", "enabled", "registered"]
+        does = ["circuit", "p50", "p95", "number_answered", "number_failed"]
         return [
-            (None, {"fields": [("state", "heard")]}),
+            (None, {"fields": [("state_and_meaning", "heard")]}),
             ("What it says of itself", {"fields": said}),
             ("What we allow it", {"fields": allowed}),
-            ("How it does", {"fields": [*does, "last_check"]}),
+            ("How it does", {"fields": [*does, "latest_error", "last_check"]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -274,12 +286,17 @@ class AgentAdmin(TargetAdmin):
         """Show the load, by its own word."""
         return f"{agent.load_score:.0%}"
 
-    @admin.display(description="Heard", ordering="heard_at")
-    def heard(self, agent: Agent) -> SafeString | str:
-        """Say how long ago it was heard of."""
-        return ago(agent.heard_at)
+    @admin.display(description="State, last heard of", ordering="heard_at")
+    def state_and_heard(self, agent: Agent) -> SafeString:
+        """Show the state, and below it how long ago the agent was heard of."""
+        return below(self.state(agent), ago(agent.heard_at))
 
-    @admin.display(description="p95 by its own word")
+    @admin.display(description="Last heard of")
+    def heard(self, agent: Agent) -> SafeString | str:
+        """Say how long ago it was heard of, and when."""
+        return ago(agent.heard_at, dated=True)
+
+    @admin.display(description="Time p95, by its own word")
     def told_latency(self, agent: Agent) -> str:
         """Show within what time it says that it answers."""
         return milliseconds(agent.told_latency_ms)
@@ -297,3 +314,18 @@ class AgentAdmin(TargetAdmin):
         """Say who registered it, and when."""
         when = ago(agent.registered_at, dated=True)
         return format_html("by {}, {}", agent.registered_by, when)
+
+    @admin.display(description="Takes raw media")
+    def raw_media(self, agent: Agent) -> str:
+        """Say whether it takes pictures and sounds."""
+        return yes_or_no(agent.supports_raw_media)
+
+    @admin.display(description="Has a GPU")
+    def has_gpu(self, agent: Agent) -> str:
+        """Say whether it has a GPU."""
+        return yes_or_no(agent.gpu)
+
+    @admin.display(description="Enabled")
+    def enabled(self, agent: Agent) -> str:
+        """Say whether it may be given work at all."""
+        return yes_or_no(agent.is_enabled)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -24,7 +25,7 @@ from routing.services.overview import PROBED, READY, RESTING, Row, overview
 NOT_IN_USE = "not in use"
 STATE_TAGS = {
     NOT_APPROVED: ("person", "is-warn", "Not approved yet"),
-    NOT_ALLOWED: ("stop", "is-bad", "Endpoint not allowed"),
+    NOT_ALLOWED: ("stop", "is-bad", "Not allowed"),
     ILL: ("stop", "is-bad", "Ill"),
     RESTING: ("stop", "is-bad", "Resting"),
     NOT_HEARD_OF: ("question", "is-bad", "Not heard of"),
@@ -35,6 +36,17 @@ STATE_TAGS = {
 }
 """State -> icon, kind and words; what needs a person first."""
 
+MEANINGS = {
+    NOT_APPROVED: "It gets no work until somebody approves it.",
+    NOT_ALLOWED: "Its endpoint is none that our workers may call.",
+    ILL: "Its health checks fail: it gets no work while another can take it.",
+    RESTING: "It failed several times in a row and is left alone for a while.",
+    NOT_HEARD_OF: "It has been silent for too long to be given work.",
+    PROBED: "It has rested after failures: one call a second goes through, to see.",
+    READY: "It gets work.",
+    DISABLED: "It was disabled here and gets no work.",
+    NOT_IN_USE: "It is neither configured nor an agent any more.",
+}
 CIRCUITS = {
     "closed": "Closed: calls go through",
     "open": "Open: it rests after failures, and no call goes through",
@@ -130,6 +142,10 @@ class TargetAdmin(ReadOnly):
     key: ClassVar[str]
     list_filter: ClassVar[Any] = [StateFilter]
     list_display_links = None
+    ordering: ClassVar[Any] = [
+        "pk"
+    ]  # else a column is marked as if it ordered the list
+    show_facets = admin.ShowFacets.NEVER  # the filter counts already
     actions: Any = None
 
     def names_by_state(self, request: HttpRequest) -> dict[str, list[str]]:
@@ -160,7 +176,7 @@ class TargetAdmin(ReadOnly):
             for place, state in enumerate(STATE_TAGS)
             if state in names
         ]
-        return [Case(*places, default=Value(len(STATE_TAGS))), self.key]
+        return [Case(*places, default=Value(len(STATE_TAGS))), Lower(self.key)]
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -183,37 +199,43 @@ class TargetAdmin(ReadOnly):
         unknown = ("question", "is-warn", capfirst(state))
         return tag(*STATE_TAGS.get(state, unknown))
 
+    @admin.display(description="State")
+    def state_and_meaning(self, target: Any) -> SafeString:
+        """Show the state, and below it what it means."""
+        state = target.row.state if target.row else NOT_IN_USE
+        return below(self.state(target), MEANINGS.get(state, ""))
+
     @admin.display(description="Circuit")
     def circuit(self, target: Any) -> str:
         """Say whether calls go to it, in words."""
         return CIRCUITS.get(target.row.circuit, EMPTY) if target.row else EMPTY
 
-    @admin.display(description="p50")
+    @admin.display(description="Time p50")
     def p50(self, target: Any) -> str:
         """Show within what time half of its answers came."""
         health = self.health(target)
         return milliseconds(health.p50_ms) if health else EMPTY
 
-    @admin.display(description="p95")
+    @admin.display(description="Time p95")
     def p95(self, target: Any) -> str:
         """Show within what time nearly all of its answers came."""
         health = self.health(target)
         return milliseconds(health.p95_ms) if health else EMPTY
 
     @admin.display(description="Answered")
-    def answered(self, target: Any) -> str:
+    def number_answered(self, target: Any) -> str:
         """Count the calls that it answered."""
         health = self.health(target)
         return f"{health.answered:,}" if health else "0"
 
     @admin.display(description="Failed")
-    def failed(self, target: Any) -> str:
+    def number_failed(self, target: Any) -> str:
         """Count the calls that it did not answer as it should."""
         health = self.health(target)
         return f"{health.failed:,}" if health else "0"
 
     @admin.display(description="Last error")
-    def last_error(self, target: Any) -> SafeString | str:
+    def latest_error(self, target: Any) -> SafeString | str:
         """Show the code of the last failure, and how long ago that was."""
         health = self.health(target)
         if health is None or not health.last_error:
@@ -242,14 +264,13 @@ class TargetHealthAdmin(TargetAdmin):
     key = "name"
     list_display = [
         "server",
-        "state",
+        "state_and_circuit",
         "location",
-        "circuit_word",
         "p50",
         "p95",
-        "answered",
-        "failed",
-        "last_error",
+        "number_answered",
+        "number_failed",
+        "latest_error",
         "last_check",
     ]
     search_fields = ["name"]  # any, so that the box is shown: see `exact_search`
@@ -267,10 +288,10 @@ class TargetHealthAdmin(TargetAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show how it does, and in sections by what that was learnt from."""
-        calls = [("p50", "p95"), ("answered", "failed"), "answered_ago", "last_error"]
+        calls = ["p50", "p95", "number_answered", "number_failed", "answered_ago"]
         return [
-            (None, {"fields": [("state", "location", "agent"), "circuit"]}),
-            ("Calls", {"fields": calls}),
+            (None, {"fields": [("state_and_meaning", "location", "agent")]}),
+            ("Calls", {"fields": ["circuit", *calls, "latest_error"]}),
             ("Health checks", {"fields": ["last_check"]}),
         ]
 
@@ -304,10 +325,11 @@ class TargetHealthAdmin(TargetAdmin):
         """Say where it is."""
         return target.row.standing.location if target.row else EMPTY
 
-    @admin.display(description="Circuit")
-    def circuit_word(self, target: Any) -> str:
-        """Say whether calls go to it, in a word."""
-        return self.circuit(target).split(":")[0]
+    @admin.display(description="State and circuit")
+    def state_and_circuit(self, target: Any) -> SafeString:
+        """Show the state, and below it in a word whether calls go through."""
+        circuit = self.circuit(target).split(":")[0].lower()
+        return below(self.state(target), f"circuit {circuit}" if target.row else "")
 
     @admin.display(description="Last answer")
     def answered_ago(self, target: TargetHealth) -> SafeString | str:

@@ -41,7 +41,7 @@ class AgentViewSet(ApiViewSet):
         "list": "agents:read",
         "route_and_call": "tasks:write",
     }
-    body_required = frozenset({"route_and_call"})
+    body_required = frozenset({"heartbeat", "route_and_call"})
     serializer_class = AgentSerializer
 
     def query_serializer(self, request: Request) -> type[Serializer]:

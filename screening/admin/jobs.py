@@ -22,6 +22,7 @@ from screening.admin.parts import (
     state_tag,
     status_tag,
 )
+from screening.admin.route import route_of
 from screening.errors import ScreeningError
 from screening.models import Job
 from screening.services.intervention import cancel_job, replay_job
@@ -47,7 +48,6 @@ FOR_OPERATORS = [
     "priority",
     "preference",
     "target",
-    "tries",
     "created_at",
     "started_at",
     "finished_at",
@@ -117,6 +117,7 @@ class JobAdmin(ReadOnly):
             ("What was reported", {"fields": reported}),
             ("Draft", {"fields": draft, "classes": ["is-draft"]}),
             ("For operators", {"fields": FOR_OPERATORS, "classes": ["collapse"]}),
+            ("Route", {"fields": ["way"], "classes": ["collapse"]}),
         ]
 
     def title_of(self, row: Job) -> tuple[str, str]:
@@ -310,20 +311,7 @@ class JobAdmin(ReadOnly):
         """Say where the client wanted it to go."""
         return str(job.payload.get("preferred_target", "auto"))
 
-    @admin.display(description="Tries")
-    def tries(self, job: Job) -> SafeString | str:
-        """Say which targets were asked, why, and how each answered."""
-        lines = []
-        for decision in job.route:
-            reasons = {c["target"]: c["reason"] for c in decision.get("candidates", [])}
-            lines += [
-                f"attempt {decision['attempt']}: {t['target']} "
-                f"({reasons.get(t['target'], '')}): {t['outcome']}, "
-                f"{t['milliseconds']} ms"
-                for t in decision["tries"]
-            ]
-            lines += [
-                f"attempt {decision['attempt']}: not {e['target']}: {e['reason']}"
-                for e in decision.get("excluded", [])
-            ]
-        return bullets(lines)
+    @admin.display(description="Route")
+    def way(self, job: Job) -> SafeString | str:
+        """Show whom each attempt considered, why, and how each answered."""
+        return route_of(job.route)

@@ -1,4 +1,4 @@
-"""Pictures of the admin's pages: ``python -m tests.browser.pictures FOLDER``.
+"""Pictures of the admin's pages: ``python -m tests.browser.pictures FOLDER [PAGE …]``.
 
 Starts the product with invented rows, and Chromium, which must be installed. Says
 what the browser complains of, such as a violation of the Content-Security-Policy.
@@ -26,9 +26,10 @@ from tests.system.stack import Stack
 PASSWORD = "an-invented-password-1"
 PREPARE = f"""
 from django.contrib.auth import get_user_model
-from tests.browser.rows import fill
+from tests.browser.rows import fill, rest_some
 get_user_model().objects.create_superuser("reviewer", password="{PASSWORD}")
 fill(24)
+rest_some()
 """
 PAGES = {
     "login": "/admin/login/",
@@ -42,6 +43,14 @@ PAGES = {
     "job-differs": "",
     "job-unusable": "",
     "job-failed": "",
+    "job-route": "",
+    "agents": "/admin/routing/agent/",
+    "agent": "/admin/routing/agent/",
+    "agent-waiting": "/admin/routing/agent/",
+    "add-agent": "/admin/routing/agent/add/",
+    "add-agent-refused": "/admin/routing/agent/add/",
+    "servers": "/admin/routing/targethealth/",
+    "server": "/admin/routing/targethealth/",
     "audit": "/admin/audit/audit/",
     "audit-event": "/admin/audit/audit/",
     "keys": "/admin/screening/apikey/",
@@ -49,7 +58,21 @@ PAGES = {
     "add-person": "/admin/auth/user/add/",
     "missing": "/admin/nowhere/",
 }
-WIDTHS = {1440: 900, 390: 844}
+WIDTHS = {1440: 900, 1280: 800, 480: 900, 390: 844}
+REFUSED = """
+const form = document.querySelector('#agent_form');
+for (const [name, value] of Object.entries({
+  agent_id: 'edge', endpoint: 'http://169.254.169.254/latest', location: 'attic',
+})) form.elements[name].value = value;
+form.noValidate = true;
+form.requestSubmit();
+"""
+BEFORE = {
+    "add-agent-refused": REFUSED,
+    "job-route": "for (const d of document.querySelectorAll('details.collapse, "
+    "fieldset details')) d.open = true;",
+}
+"""What somebody does on a page before its picture is taken."""
 
 
 class Browser:
@@ -86,6 +109,11 @@ class Browser:
         await self.do("Page.navigate", url=url)
         while (await self.next()).get("method") != "Page.loadEventFired":
             pass
+
+    async def run(self, script: str) -> None:
+        """Do something on the page, and wait until it has settled."""
+        await self.do("Runtime.evaluate", expression=script)
+        await asyncio.sleep(1)
 
     async def picture(self, path: Path, width: int, *, dark: bool) -> None:
         """Save the whole page as it looks in this width and colour scheme."""
@@ -137,18 +165,24 @@ def paths(stack: Stack) -> dict[str, str]:
     found["review"] += f"{first('screening_review', 'id > 4')}/change/"
     found["case"] += f"{first('screening_case', 'id = 3')}/change/"
     found["audit-event"] += f"{first('audit_audit', 'id > 8')}/change/"
+    for name, where in {"agent": "checker-1", "agent-waiting": "embedder-1"}.items():
+        row = first("routing_agent", f"agent_id = '{where}'")
+        found[name] += f"{row}/change/"
+    server = first("routing_targethealth", "name = 'gpu-reader-1'")
+    found["server"] += f"{server}/change/"
     found["person"] += f"{first('auth_user', 'id > 0')}/change/"
     for name, where in {
         "job": "risk = 'discuss' AND payload LIKE '%not_yet%'",
         "job-differs": "risk <> model_risk AND model_risk <> 'unclassified'",
         "job-unusable": "model_risk = 'unclassified'",
         "job-failed": "status = 'FAILED'",
+        "job-route": "status = 'FAILED'",
     }.items():
         found[name] = f"/admin/screening/job/{first('screening_job', where)}/change/"
     return found
 
 
-async def take(stack: Stack, folder: Path, port: int) -> list[str]:
+async def take(stack: Stack, folder: Path, port: int, wanted: list[str]) -> list[str]:
     """Take every page in each width and colour scheme; return the complaints."""
     async with aiohttp.ClientSession() as session:
         for _ in range(100):
@@ -164,9 +198,13 @@ async def take(stack: Stack, folder: Path, port: int) -> list[str]:
             for domain in ("Page", "Log", "Runtime", "Network"):
                 await browser.do(f"{domain}.enable")
             for name, path in paths(stack).items():
+                if wanted and name not in {"login", *wanted}:
+                    continue
                 for width in WIDTHS:
                     await browser.size(width, WIDTHS[width])
                     await browser.open(stack.url + path)
+                    if name in BEFORE:
+                        await browser.run(BEFORE[name])
                     for dark in (False, True):
                         scheme = "dark" if dark else "light"
                         target = folder / f"{name}-{scheme}-{width}.png"
@@ -201,7 +239,7 @@ def main() -> None:
             stderr=subprocess.DEVNULL,
         )
         try:
-            complaints = asyncio.run(take(stack, folder, port))
+            complaints = asyncio.run(take(stack, folder, port, sys.argv[2:]))
         finally:
             browser.terminate()
             browser.wait()

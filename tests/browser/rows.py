@@ -15,13 +15,14 @@ from pediscreen_site.demo.cases import STORIES
 from routing.circuits import Circuits
 from routing.connection import connect
 from routing.models import Agent, TargetHealth
+from routing.policy import Standing, Wish, choose_targets
 from screening.models import ApiKey, Case, Clinic, Job, Review
 from screening.results import listed_risk
 
 REFUSED_ANSWER = {"risk": "fine", "summary": "The child is well.", "confidence": 7.2}
 FAILED_TRY = {"target": "edge", "outcome": "MODEL_TIMEOUT", "milliseconds": 10_003}
 GOOD_TRY = {"target": "cloud", "outcome": "answered", "milliseconds": 840}
-ROUTE = [
+OLD_ROUTE = [
     {
         "attempt": 1,
         "policy_version": "2026-11-24",
@@ -33,7 +34,44 @@ ROUTE = [
         "tries": [FAILED_TRY, GOOD_TRY],
     }
 ]
+"""As it was kept before decisions were kept with their inputs."""
 
+STANDINGS = [
+    Standing(name="edge", location="edge", p95_ms=4200.0, load=0.35),
+    Standing(name="cloud", location="cloud", p95_ms=1450.0),
+    Standing(
+        name="triage-1",
+        location="edge-front",
+        capabilities=("screen", "triage"),
+        p95_ms=640.0,
+        load=0.82,
+    ),
+    Standing(
+        name="gpu-reader-1",
+        location="cloud-gpu",
+        gpu=True,
+        p95_ms=2840.0,
+        resting=12.0,
+    ),
+    Standing(name="embedder-1", location="cloud-west", capabilities=("embed",)),
+    Standing(name="night-reader-1", location="edge-ward", unfit="not heard of"),
+]
+ROUTE = [
+    {
+        "attempt": 1,
+        **choose_targets(STANDINGS, Wish(priority="urgent")).explain(),
+        "tries": [{**FAILED_TRY, "target": "triage-1"}, FAILED_TRY, GOOD_TRY],
+    }
+]
+LONG_ROUTE = [
+    *OLD_ROUTE,
+    {"attempt": 2, "tries": []},
+    {
+        "attempt": 3,
+        **choose_targets(STANDINGS, Wish(cloud_allowed=False)).explain(),
+        "tries": [{**FAILED_TRY, "target": "triage-1"}, FAILED_TRY],
+    },
+]
 
 AGENTS = [
     ("reader", ["screen"], "edge-room-2"),
@@ -107,7 +145,7 @@ def make_job(n: int, clinic: Clinic) -> Job:
         job.lease_until = now + timedelta(seconds=30)
         job.started_at = now
     elif kind == 8:
-        job.status, job.attempt, job.failures, job.route = "FAILED", 8, 8, ROUTE
+        job.status, job.attempt, job.failures, job.route = "FAILED", 8, 8, LONG_ROUTE
         job.error_code = "MODEL_TIMEOUT"
         job.error = "The model server did not answer within 10 s."
         job.finished_at = now
@@ -243,6 +281,7 @@ def make_health(n: int) -> TargetHealth:
         health.failed_at = now - timedelta(minutes=41 * n + 2)
     if name == "checker":
         health.check_failures, health.check_error = 3, "MODEL_UNREACHABLE"
+        health.checked_at = now + timedelta(minutes=2)  # for as long as pictures take
     if name in {"gpu-reader", "scout"}:
         health.last_error, health.failed = "MODEL_SERVER_ERROR", 7
         health.failed_at = now - timedelta(seconds=20)

@@ -193,11 +193,11 @@ def test_a_heartbeat_is_kept_and_answered(api):
     assert agent.load_score == 0.25
 
 
-@pytest.mark.parametrize("body", [None, {}])
-def test_a_heartbeat_need_say_nothing(api, body):
+def test_a_heartbeat_need_say_nothing_but_in_json(api):
     register(api)
 
-    assert post(api, "/agents/agent-1/heartbeat", body).status_code == 200
+    assert post(api, "/agents/agent-1/heartbeat", {}).status_code == 200
+    assert post(api, "/agents/agent-1/heartbeat").status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.system.stack import running, wait_until
+from tests.system.stack import free_port, running, wait_until
 from tests.system.stub_model import StubModel
 
 pytestmark = pytest.mark.system
@@ -86,16 +86,18 @@ def test_an_agent_that_is_silent_gets_nothing_until_it_is_heard_of_again(model):
         assert not model.calls
 
         def beat() -> bool:
-            stack.session.post(f"{stack.url}/agents/agent-1/heartbeat", timeout=10)
+            stack.session.post(
+                f"{stack.url}/agents/agent-1/heartbeat", json={}, timeout=10
+            )
             return stack.job(job_id)["status"] == "DONE"
 
         wait_until(beat, seconds=60, what="the job is done")
         assert stack.job(job_id)["target"] == "agent-1"
 
 
-def test_an_ill_server_is_passed_over_before_any_job_is_lost_on_it(model, other):
-    model.stop()
-    with running(model.url, CLOUD_MODEL_URL=other.url, **near(model)) as stack:
+def test_an_ill_server_is_passed_over_before_any_job_is_lost_on_it(other):
+    nobody = f"http://127.0.0.1:{free_port()}/infer"
+    with running(nobody, CLOUD_MODEL_URL=other.url, **near(other)) as stack:
         wait_until(
             lambda: stack.rows(
                 "SELECT 1 FROM routing_targethealth WHERE name = 'edge' "

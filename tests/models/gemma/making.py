@@ -122,7 +122,7 @@ def teach(
     said = tokens.encode(f"{OPENING}{answer}<end_of_turn>", add_special_tokens=False)
     opening = len(tokens.encode(OPENING, add_special_tokens=False))
     fixed = torch.tensor(said).expand(BATCH, -1)
-    first = len(tokens.all_special_tokens)
+    first = len(SPECIAL) + len(OF_IMAGES)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
     model.train()
     for _ in range(STEPS):
