@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from pediscreen_site import health
+from pediscreen_site import health, metrics
 
 urlpatterns = [
     path("api/", include("screening.api.urls")),
@@ -18,6 +18,7 @@ urlpatterns = [
         SpectacularSwaggerSplitView.as_view(template_name="docs.html"),
         name="docs",
     ),
+    path("metrics", metrics.metrics),
     path("health", health.health),
     path("livez", health.livez),
     path("readyz", health.readyz),

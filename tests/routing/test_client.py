@@ -12,7 +12,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -31,6 +30,7 @@ from routing.errors import (
     TryAnother,
 )
 from routing.protocols import Request, native
+from tests.routing.canned import answer_all, http
 from tests.servers import ROOT
 from tests.system.stack import free_port
 from tests.system.stub_model import ANSWER, SECRET, StubModel
@@ -70,32 +70,10 @@ def canned() -> Iterator[Callable[[bytes], str]]:
         listener.close()
 
 
-def answer_all(listener: socket.socket, answer: bytes) -> None:
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            return
-        with connection:
-            asked = b""
-            while SECRET.encode() not in asked:
-                asked += connection.recv(65_536)
-            with suppress(OSError):  # who has seen enough may hang up first
-                connection.sendall(answer)
-                connection.shutdown(socket.SHUT_WR)
-
-
-def http(body: bytes = b"", *, status: int = 200, **headers: str) -> bytes:
-    given = {"Content-Length": str(len(body)), **headers}
-    lines = [f"{name.replace('_', '-')}: {value}" for name, value in given.items()]
-    return "\r\n".join([f"HTTP/1.1 {status} X", *lines, "", ""]).encode() + body
-
-
 def start(client: ModelClient, url: str, *, seconds: float = 5) -> Future[Any]:
     request = Request(url=url, body=BODY)
-    return client.start(
-        client.call(request, seconds=seconds, max_bytes=CAP, guarded=False)
-    )
+    work = client.call(request, seconds=seconds, max_bytes=CAP, guarded=False)
+    return client.start(work)
 
 
 def call(client: ModelClient, url: str, *, seconds: float = 5) -> dict[str, Any]:

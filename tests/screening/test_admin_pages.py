@@ -12,10 +12,11 @@ from django.urls import reverse
 from audit.actions import Action
 from audit.models import Audit
 from audit.services import Event, record
+from routing.models import Agent, TargetHealth
 from screening.models import ApiKey, Case, Clinic, Job, Review, Risk
 from tests.browser.rows import fill
 
-READ_ONLY = [ApiKey, Audit, Case, Job, Review]
+READ_ONLY = [ApiKey, Audit, Case, Job, Review, TargetHealth]
 ATTACK = "<script>alert('zq')</script><img src=x onerror=alert(1)>\"' {{ 7|add:7 }}"
 KIND = {
     "on track": 0,
@@ -137,11 +138,73 @@ def test_a_job_without_a_draft_says_why(page_of_job, kind, said):
     assert "No review yet" in words
 
 
-def test_operators_see_which_servers_were_asked_and_how_each_answered(page_of_job):
+def test_operators_see_the_route_of_each_attempt_the_newest_first(page_of_job):
     words = words_of(page_of_job("failed"))
 
-    assert "attempt 1: edge (edge first): MODEL_TIMEOUT, 10003 ms" in words
-    assert "attempt 1: cloud (fallback): answered, 840 ms" in words
+    attempts = [words.index(f"Attempt {n} ") for n in (3, 2, 1)]
+    assert attempts == sorted(attempts)
+    assert "Attempt 3 policy 20" in words
+    assert "Attempt 2 no policy was applied Nobody was asked." in words
+    assert (
+        "Wanted screen; priority normal; the edge before the cloud; no consent given; "
+        "not to the cloud." in words
+    )
+
+
+def test_each_target_is_shown_with_its_score_in_words_or_why_it_was_left_out(
+    page_of_job,
+):
+    words = words_of(page_of_job("on track"))
+
+    assert (
+        "triage-1 load 82% 1 edge first 1.230 capabilities 1.0, triage \u00d71.5, "
+        "slowness 0.22, privacy 0.0 edge-front 640 ms" in words
+    )
+    assert "edge load 35% 2 fallback 0.333" in words
+    assert "3 fallback 0.471" in words
+    assert (
+        "gpu-reader-1 to rest 12 s more left out: resting after failures - cloud-gpu "
+        "2,840 ms" in words
+    )
+    assert "left out: has none of the capabilities" in words
+    assert (
+        "Asked triage-1 MODEL_TIMEOUT 10,003 ms Asked edge MODEL_TIMEOUT 10,003 ms "
+        "Asked cloud answered 840 ms" in words
+    )
+
+
+def test_an_attempt_of_an_older_policy_shows_what_was_kept(page_of_job):
+    words = words_of(page_of_job("failed"))
+
+    assert (
+        "Attempt 1 policy 2026-11-24 Targets considered in attempt 1 Target Order "
+        "edge 1 edge first cloud 2 fallback "
+        "Asked edge MODEL_TIMEOUT 10,003 ms Asked cloud answered 840 ms" in words
+    )
+
+
+def test_the_route_is_told_in_words_and_never_as_json(page_of_job):
+    page = page_of_job("failed")
+
+    route = page[page.index('class="attempt"') : page.index("</main>")]
+    assert "{" not in route
+    assert "style=" not in route
+
+
+def test_a_long_route_shows_its_newest_ten_attempts(admin_client, jobs):
+    route = [{"attempt": n, "tries": []} for n in range(1, 14)]
+    Job.objects.filter(pk=jobs[0].pk).update(route=route)
+
+    words = words_of(admin_client.get(page_of(jobs[0])).text)
+
+    assert "Attempt 13 " in words
+    assert "Attempt 4 " in words
+    assert "Attempt 3 " not in words
+    assert "Earlier attempts that are not shown: 3." in words
+
+
+def test_a_job_that_was_sent_nowhere_has_no_route(page_of_job):
+    assert "No model server has been asked yet." in words_of(page_of_job("pending"))
 
 
 @pytest.mark.parametrize(
@@ -312,7 +375,25 @@ def poisoned(jobs: list[Job]) -> list[Any]:
         route=[
             {
                 "attempt": ATTACK,
-                "candidates": [{"target": ATTACK, "reason": ATTACK}],
+                "policy_version": ATTACK,
+                "wish": {"wanted": [ATTACK], "preferred": ATTACK, "priority": ATTACK},
+                "targets": [
+                    {
+                        "name": ATTACK,
+                        "location": ATTACK,
+                        "p95_ms": ATTACK,
+                        "load": ATTACK,
+                        "resting": ATTACK,
+                    }
+                ],
+                "candidates": [
+                    {
+                        "target": ATTACK,
+                        "reason": ATTACK,
+                        "score": ATTACK,
+                        "terms": {ATTACK: ATTACK, "triage": ATTACK},
+                    }
+                ],
                 "excluded": [{"target": ATTACK, "reason": ATTACK}],
                 "tries": [
                     {"target": ATTACK, "outcome": ATTACK, "milliseconds": ATTACK}
@@ -339,7 +420,25 @@ def poisoned(jobs: list[Job]) -> list[Any]:
         detail={ATTACK: ATTACK},
     )
     record([event])
-    return [done, unusable, failed, done.case, review, key, Audit.objects.first()]
+    health, agent = TargetHealth.objects.get(name="edge"), Agent.objects.first()
+    TargetHealth.objects.filter(pk=health.pk).update(
+        name=ATTACK[:64], last_error=ATTACK[:64], check_error=ATTACK[:64]
+    )
+    Agent.objects.filter(pk=agent.pk).update(
+        agent_id=ATTACK[:64],
+        clinic=ATTACK[:64],
+        registered_by=ATTACK,
+        approved_by=ATTACK,
+        endpoint=ATTACK,
+        protocol=ATTACK[:32],
+        model=ATTACK,
+        token_env=ATTACK,
+        version=ATTACK[:64],
+        capabilities=[ATTACK],
+        location=ATTACK[:64],
+    )
+    ours = [done, unusable, failed, done.case, review, key]
+    return [*ours, health, agent, Audit.objects.first()]
 
 
 def test_markup_from_outside_comes_out_escaped_everywhere(admin_client, jobs):

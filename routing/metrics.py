@@ -1,0 +1,92 @@
+"""How the targets do, read from the database and Redis when it is asked for.
+
+So it is right whichever process answers, and after a restart. Agents are counted, not
+named: labels are bounded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from routing.services.overview import Row, overview
+
+CIRCUITS = {"closed": 0, "half_open": 1, "open": 2}
+STATES = (
+    "ready",
+    "ill by its health check",
+    "resting",
+    "being probed",
+    "not heard of",
+    "not approved yet",
+    "disabled",
+    "its endpoint is not allowed",
+)
+
+
+class TargetCollector(Collector):
+    """The metrics of model servers and agents."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Read how every target does, and say it."""
+        rows = overview()
+        configured = [row for row in rows if row.agent is None]
+        yield _circuits(configured)
+        yield from _calls(configured)
+        yield _agents([row for row in rows if row.agent is not None])
+
+
+def _circuits(rows: list[Row]) -> Metric:
+    gauge = GaugeMetricFamily(
+        "pedi_orch_circuit_state",
+        "Whether calls go to a model server: 0 closed (freely), 1 half open, 2 open.",
+        labels=["target"],
+    )
+    for row in rows:
+        gauge.add_metric([row.name], CIRCUITS[row.circuit])
+    return gauge
+
+
+def _calls(rows: list[Row]) -> Iterator[Metric]:
+    latency = GaugeMetricFamily(
+        "pedi_orch_target_latency_seconds",
+        "How long a model server takes, learnt from answered calls.",
+        labels=["target", "quantile"],
+    )
+    calls = CounterMetricFamily(
+        "pedi_orch_target_calls",
+        "Calls of a model server that were answered, and that failed.",
+        labels=["target", "outcome"],
+    )
+    ill = GaugeMetricFamily(
+        "pedi_orch_target_ill",
+        "1 while a model server fails its health checks.",
+        labels=["target"],
+    )
+    for row in rows:
+        ill.add_metric([row.name], int(row.standing.ill))
+        if row.health is None:
+            continue
+        for quantile, found in (
+            ("0.5", row.health.p50_ms),
+            ("0.95", row.health.p95_ms),
+        ):
+            if found is not None:
+                latency.add_metric([row.name, quantile], found / 1000)
+        calls.add_metric([row.name, "answered"], row.health.answered)
+        calls.add_metric([row.name, "failed"], row.health.failed)
+    yield from (latency, calls, ill)
+
+
+def _agents(rows: list[Row]) -> Metric:
+    gauge = GaugeMetricFamily(
+        "pedi_orch_agents", "Registered agents, by what they are.", labels=["state"]
+    )
+    counted = Counter(row.state for row in rows)
+    for state in STATES:
+        gauge.add_metric([state], counted[state])
+    return gauge
