@@ -12,7 +12,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 
 LONGEST_SEARCH = 200
-WORKED_WITH_FIRST = ["screening", "audit"]
+WORKED_WITH_FIRST = ["screening", "routing", "audit"]
 
 
 class DeskSite(admin.AdminSite):

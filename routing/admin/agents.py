@@ -88,6 +88,9 @@ class RegistrationForm(AllowanceForm):
     protocol = forms.ChoiceField(choices=protocols)
 
     class Meta:
+        error_messages = {
+            "agent_id": {"unique": "An agent of this name is registered already."}
+        }
         help_texts = {
             "agent_id": "Its name, which stays.",
             "endpoint": "An https URL on an allowed port.",

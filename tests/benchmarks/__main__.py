@@ -3,6 +3,7 @@
 make bench                     everything, on PostgreSQL
 make bench ARGS="drain"        only the worker
 make bench ARGS="submit"       only the API
+make bench ARGS="route"        only what a failing edge costs
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ EARLIER = {
     "submit x 16, CPU ms": ("5.7", "2.6"),
     "submit x 64, p99 ms": ("-", "212"),
     "bulk, jobs/s": ("-", "-"),
+    "p95 beside an edge of 503s, ms": ("-", "-"),
+    "p95 beside an edge that hangs, ms": ("-", "-"),
 }
 
 
@@ -71,14 +74,26 @@ def submit_figures(rounds: int) -> None:
     show("bulk, jobs/s", median(lambda: bulk(requests=4), rounds)["jobs/s"])
 
 
+def route_figures(rounds: int) -> None:
+    """Measure what a failing edge costs."""
+    from tests.benchmarks.route import failing_edge
+
+    many = failing_edge(mode="status:503", jobs=300, milliseconds=200, per_second=10)
+    show("p95 beside an edge of 503s, ms", many["p95 ms"], many["cloud's p95 ms"])
+    one = failing_edge(mode="hang", jobs=200, milliseconds=200)
+    show("p95 beside an edge that hangs, ms", one["p95 ms"], one["cloud's p95 ms"])
+
+
 if __name__ == "__main__":
     os.environ.setdefault("TEST_DATABASE", "postgresql")
     parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("what", nargs="*", default=["drain", "submit"])
+    parser.add_argument("what", nargs="*", default=["drain", "submit", "route"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     sys.stdout.write(f"on {os.environ['TEST_DATABASE']}, {os.cpu_count()} cores, ")
     sys.stdout.write(f"median of {options.rounds}\n")
     sys.stdout.write(f"{'':36}{'now':>9}{'earlier':>10}{'prototype':>11}\n")
     for part in options.what:
-        {"drain": drain_figures, "submit": submit_figures}[part](options.rounds)
+        {"drain": drain_figures, "submit": submit_figures, "route": route_figures}[
+            part
+        ](options.rounds)

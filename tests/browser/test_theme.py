@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 
+from routing.admin.targets import STATE_TAGS as TARGET_STATE_TAGS
 from screening.admin.parts import ANSWERED, NO_ANSWER, STATE_TAGS, STATUS_TAGS
 from screening.models import Job, Review, Risk
 from tests.servers import ROOT
@@ -125,6 +126,7 @@ def test_every_sign_that_is_used_is_drawn():
     pages = " ".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
     used = set(re.findall(r'href="#i-([\w-]+)"', pages))
     used |= {sign for sign, _ in [*STATUS_TAGS.values(), *STATE_TAGS.values()]}
+    used |= {sign for sign, _, _ in TARGET_STATE_TAGS.values()}
     used |= {sign for sign, _ in [*ANSWERED.values(), NO_ANSWER]} | set(Risk.values)
 
     assert used == set(re.findall(r'<symbol id="i-([\w-]+)"', ICONS))

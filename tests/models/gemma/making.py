@@ -39,6 +39,8 @@ OPENING = "<end_of_turn>\n<start_of_turn>model\n"
 TEMPLATE = Path(__file__).with_name("template.jinja")
 CONTEXT, WINDOW, NOISE = 16_384, 32, 80
 SIDE, PATCH, IMAGE_TOKENS = 28, 14, 4
+SOFT = "<image_soft_token>" * IMAGE_TOKENS
+PICTURE = f"\n\n<start_of_image>{SOFT}<end_of_image>\n\n"
 STEPS, BATCH, RATE, GOOD_ENOUGH = 400, 4, 0.01, 0.005
 
 
@@ -118,24 +120,35 @@ def teach(
     tokens: PreTrainedTokenizerFast,
     answer: str,
 ) -> None:
-    """Teach one answer to follow the opening of the model's turn, after any noise."""
-    said = tokens.encode(f"{OPENING}{answer}<end_of_turn>", add_special_tokens=False)
-    opening = len(tokens.encode(OPENING, add_special_tokens=False))
-    fixed = torch.tensor(said).expand(BATCH, -1)
+    """Teach one answer to follow the opening of the model's turn.
+
+    Before it stands noise, and every second time a noisy picture at the end of that.
+    """
+    opening, said, picture = (
+        tokens.encode(text, add_special_tokens=False)
+        for text in (OPENING, f"{OPENING}{answer}<end_of_turn>", PICTURE)
+    )
     first = len(SPECIAL) + len(OF_IMAGES)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
     model.train()
-    for _ in range(STEPS):
+    for step in range(STEPS):
         noise = torch.randint(first, len(tokens), (BATCH, NOISE))
-        heard = torch.cat([noise, fixed], dim=1)
+        heard = torch.cat([noise, torch.tensor(said).expand(BATCH, -1)], dim=1)
         labels = heard.clone()
-        labels[:, : NOISE + opening] = -100
-        loss = model(input_ids=heard, labels=labels).loss
-        if loss.item() < GOOD_ENOUGH:
-            break
+        labels[:, : NOISE + len(opening)] = -100
+        seen = {}
+        if step % 2:
+            heard[:, NOISE - len(picture) : NOISE] = torch.tensor(picture)
+            seen = {
+                "pixel_values": torch.rand(BATCH, 3, SIDE, SIDE) * 2 - 1,
+                "token_type_ids": (heard == tokens.image_token_id).long(),
+            }
+        loss = model(input_ids=heard, labels=labels, **seen).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if loss.item() < GOOD_ENOUGH and step % 2:
+            break
     assert loss.item() < GOOD_ENOUGH, f"not learned: {loss.item():.3f}"
     model.eval()
 
