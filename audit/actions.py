@@ -25,3 +25,8 @@ class Action(TextChoices):
     AGENT_FAILED = "agent.failed", "Agent did not answer as it should"
     KEY_CREATED = "key.created", "API key created"
     KEY_REVOKED = "key.revoked", "API key revoked"
+
+
+def vocabulary() -> list[tuple[str, str]]:
+    """List the actions with their words: a new one needs no migration."""
+    return list(Action.choices)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Self
 from django.db import models
 from django.db.models.functions import Now
 
-from audit.actions import Action
+from audit.actions import vocabulary
 
 
 class AuditIsAppendOnly(Exception):
@@ -44,7 +44,7 @@ class Audit(models.Model):
 
     event_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     occurred_at = models.DateTimeField(db_default=Now(), editable=False)
-    action = models.CharField(max_length=64, choices=Action, editable=False)
+    action = models.CharField(max_length=64, choices=vocabulary, editable=False)
     actor = models.CharField(
         max_length=150, editable=False, help_text="user:…, key:…, worker:… or system:…"
     )

@@ -12,7 +12,15 @@ import pytest
 
 from tests.servers import ROOT
 
-PACKAGES = ["pediscreen_site", "screening", "routing", "audit", "milestones", "wire"]
+PACKAGES = [
+    "pediscreen_site",
+    "screening",
+    "routing",
+    "claims",
+    "audit",
+    "milestones",
+    "wire",
+]
 LONGEST_MODULE = 400
 MAY_READ_SETTINGS_AT_IMPORT = {
     "pediscreen_site/settings.py",

@@ -148,9 +148,14 @@ def _score(chosen: Mapping[str, Any]) -> SafeString | str:
     if "score" not in chosen:
         return EMPTY
     terms = chosen.get("terms", {})
+    # PostgreSQL keeps the names of a JSON object in an order of its own.
+    in_order = [name for name in TERMS if name in terms]
+    in_order += [name for name in terms if name not in TERMS]
     words = [
-        TERMS.get(name, f"{name} {{}}").format(_number(value, "{}", digits=2))
-        for name, value in terms.items()
+        TERMS.get(name, f"{name} {{}}").replace(
+            "{}", _number(terms[name], "{}", digits=2)
+        )
+        for name in in_order
     ]
     return format_html(
         '<span><span class="num">{}</span><span class="sub">{}</span></span>',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from screening.models.cases import Case
 from screening.models.clinics import ApiKey, Clinic, Scope
-from screening.models.jobs import Job, JobQuerySet
+from screening.models.jobs import Job
 from screening.models.reviews import Review
 from screening.models.risk import Risk
 from screening.models.upkeep import IdempotencyKey, Leadership
@@ -15,7 +15,6 @@ __all__ = [
     "Clinic",
     "IdempotencyKey",
     "Job",
-    "JobQuerySet",
     "Leadership",
     "Review",
     "Risk",

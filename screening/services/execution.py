@@ -10,13 +10,11 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.services import record
@@ -62,11 +60,7 @@ def claim_jobs(job_ids: Iterable[UUID], *, worker: str) -> list[Job]:
 def renew_leases(jobs: Sequence[Job], *, worker: str) -> set[UUID]:
     """Extend the leases of jobs still held; return the ids that are held no longer."""
     ids = {job.pk for job in jobs}
-    lease = timedelta(seconds=settings.JOB_LEASE_SECONDS)
-    kept = Job.objects.filter(
-        pk__in=ids, status=Job.Status.RUNNING, worker=worker
-    ).update_returning_ids(lease_until=Now() + lease)
-    return ids - set(kept)
+    return ids - Job.objects.renew(ids, worker=worker)
 
 
 def plan_job(

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 from redis.exceptions import RedisError
 from rq import Queue
 
 from audit.actions import Action
 from audit.services import record
+from claims.work import WORKER_LOST
 from screening import queue as doorbell
 from screening.events import job_event
 from screening.models import IdempotencyKey, Job, Leadership
@@ -23,8 +23,7 @@ from screening.models import IdempotencyKey, Job, Leadership
 logger = logging.getLogger(__name__)
 
 BATCH = 1000
-CRASH_BACKOFF_SECONDS = 1
-WORKER_LOST = "WORKER_LOST"
+LOST = "Each worker that took this job was lost before it could finish it."
 JUST_SUBMITTED = timedelta(seconds=2)
 
 
@@ -85,25 +84,9 @@ def reap_expired(*, actor: str) -> tuple[int, int]:
     An expired lease counts as a crash. A job goes back to pending, or fails once it
     has taken too many workers with it. Returns how many of each.
     """
-    expired = Job.objects.expired()
-    common = {
-        "crashes": F("crashes") + 1,
-        "worker": "",
-        "lease_until": None,
-        "updated_at": Now(),
-    }
-    last = settings.JOB_MAX_CRASHES - 1
-    failed = expired.filter(crashes__gte=last).update_returning_ids(
-        status=Job.Status.FAILED,
-        error_code=WORKER_LOST,
-        error="Each worker that took this job was lost before it could finish it.",
-        finished_at=Now(),
-        **common,
-    )
-    released = expired.filter(crashes__lt=last).update_returning_ids(
-        status=Job.Status.PENDING,
-        not_before=Now() + timedelta(seconds=CRASH_BACKOFF_SECONDS),
-        **common,
+    released, failed = Job.objects.all().reap(
+        most_crashes=settings.JOB_MAX_CRASHES,
+        failing={"error": LOST},
     )
     _record(failed, Action.JOB_FAILED, actor)
     _record(released, Action.JOB_RELEASED, actor)

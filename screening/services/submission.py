@@ -15,10 +15,10 @@ from django.utils.dateparse import parse_datetime
 
 from audit.actions import Action
 from audit.services import Event, record
+from claims.statements import insert_returning
 from screening import queue
 from screening.errors import IdempotencyKeyBusy, IdempotencyKeyReused, ScreeningError
 from screening.models import Case, Clinic, IdempotencyKey, Job
-from screening.statements import insert_returning
 from screening.submissions import fingerprint
 
 LOCK_NOT_AVAILABLE = "55P03"

@@ -90,6 +90,7 @@ class StubModel:
             return await getattr(self, f"_{mode}")(request)
         if mode == "hang":
             await asyncio.sleep(60)
+            return web.Response()
         if mode == "close":
             assert request.transport is not None
             request.transport.close()

@@ -13,6 +13,7 @@ from routing.policy import POLICY_VERSION, replay
 from screening.models import Job
 
 Kept = Mapping[str, Any]
+TERMS = ("capabilities", "triage", "slowness", "privacy")
 
 
 class Command(BaseCommand):
@@ -61,11 +62,14 @@ def score_of(candidate: Kept) -> str:
     """Give the score with its terms, where they were kept."""
     if "score" not in candidate:
         return ""
-    terms = ", ".join(
-        f"{name} {'x' if name == 'triage' else ''}{value:.2f}"
-        for name, value in candidate.get("terms", {}).items()
+    terms = candidate.get("terms", {})
+    # PostgreSQL keeps the names of a JSON object in an order of its own.
+    in_order = sorted(terms, key=lambda name: TERMS.index(name) if name in TERMS else 4)
+    words = ", ".join(
+        f"{name} {'x' if name == 'triage' else ''}{terms[name]:.2f}"
+        for name in in_order
     )
-    return f", score {candidate['score']:.3f} ({terms})"
+    return f", score {candidate['score']:.3f} ({words})"
 
 
 def seen(standing: Kept | None) -> Iterator[str]:
