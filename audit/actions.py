@@ -16,6 +16,14 @@ class Action(TextChoices):
     JOB_CANCELLED = "job.cancelled", "Job cancelled"
     JOB_REPLAYED = "job.replayed", "Job replayed"
     STALE_RESULT_REFUSED = "job.stale_result_refused", "Stale result refused"
+    TASK_SUBMITTED = "task.submitted", "Task submitted"
+    TASK_STARTED = "task.started", "Task started"
+    TASK_RELEASED = "task.released", "Task released, to be tried again"
+    TASK_COMPLETED = "task.completed", "Task completed"
+    TASK_FAILED = "task.failed", "Task failed"
+    TASK_DEAD = "task.dead", "Task moved to the dead letters"
+    TASK_REPLAYED = "task.replayed", "Task replayed"
+    TASK_STALE_RESULT_REFUSED = "task.stale_result_refused", "Stale result refused"
     AGENT_REGISTERED = "agent.registered", "Agent registered or changed"
     AGENT_APPROVED = "agent.approved", "Agent approved"
     AGENT_ENABLED = "agent.enabled", "Agent enabled"
@@ -25,6 +33,8 @@ class Action(TextChoices):
     AGENT_FAILED = "agent.failed", "Agent did not answer as it should"
     KEY_CREATED = "key.created", "API key created"
     KEY_REVOKED = "key.revoked", "API key revoked"
+    CONSENT_GIVEN = "consent.given", "Consent given"
+    CONSENT_REVOKED = "consent.revoked", "Consent revoked"
 
 
 def vocabulary() -> list[tuple[str, str]]:

@@ -171,6 +171,21 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     return words[given]
 
 
+def choices(name: str, allowed: tuple[str, ...]) -> frozenset[str]:
+    """Read some of a few words, between commas, in capitals or not.
+
+    Raises:
+        ImproperlyConfigured: one is none of them.
+    """
+    found = frozenset(part.lower() for part in names(name, []))
+    if not found <= set(allowed):
+        raise ImproperlyConfigured(
+            f"{name} must be some of {', '.join(allowed)}, between commas. "
+            "Set it to some, or leave it out for none."
+        )
+    return found
+
+
 def word(name: str, pattern: str, example: str) -> str:
     """Read a word of a certain form; an empty one means not configured.
 

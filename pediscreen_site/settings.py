@@ -9,8 +9,10 @@ from typing import Any
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from consent.decision import SCOPES as CONSENT_SCOPES
 from pediscreen_site.environment import (
     choice,
+    choices,
     database,
     domains,
     env,
@@ -89,6 +91,7 @@ INSTALLED_APPS = [
     "pediscreen_site.apps.SiteConfig",
     "screening",
     "routing",
+    "consent",
     "audit",
 ]
 MIDDLEWARE = [
@@ -216,13 +219,23 @@ MODEL_RESPONSE_MAX_BYTES = whole_number(
 HEALTH_CHECK_SECONDS = number("HEALTH_CHECK_SECONDS", 10, minimum=0.2, maximum=3600)
 MODEL_SERVER_PORT = whole_number("MODEL_SERVER_PORT", 8000, minimum=1, maximum=65_535)
 
-# --- Agents: model servers that register themselves ---------------------------
+# --- Agents and tasks ---------------------------------------------------------
 
 ORCHESTRATOR_AGENT_TTL = number(
     "ORCHESTRATOR_AGENT_TTL", 120, minimum=1, maximum=86_400
 )
 ORCHESTRATOR_ROUTER_TOP_N = whole_number(
     "ORCHESTRATOR_ROUTER_TOP_N", 3, minimum=1, maximum=100
+)
+ORCHESTRATOR_SYNC_TIMEOUT = number(
+    "ORCHESTRATOR_SYNC_TIMEOUT", 0.8, minimum=0.05, maximum=60
+)
+ORCHESTRATOR_STREAM_MAXLEN = whole_number(
+    "ORCHESTRATOR_STREAM_MAXLEN", 10_000, minimum=100, maximum=10_000_000
+)
+ORCHESTRATOR_STREAM_DATA = flag("ORCHESTRATOR_STREAM_DATA", default=False)
+ORCHESTRATOR_TASK_MAX_RETRIES = whole_number(
+    "ORCHESTRATOR_TASK_MAX_RETRIES", 3, minimum=0, maximum=100
 )
 AGENT_APPROVAL = flag("AGENT_APPROVAL", default=True)
 AGENT_PLAIN_HTTP = flag("AGENT_PLAIN_HTTP", default=False)
@@ -231,6 +244,10 @@ AGENT_ALLOWED_NETWORKS = networks("AGENT_ALLOWED_NETWORKS")
 AGENT_ALLOWED_PORTS = ports(
     "AGENT_ALLOWED_PORTS", "80,443,8000,8001,8002,8080,8443,9000"
 )
+
+# --- Consent: what is refused where none is known -----------------------------
+
+CONSENT_REQUIRED_SCOPES = choices("CONSENT_REQUIRED_SCOPES", CONSENT_SCOPES)
 
 # --- HTTP API -----------------------------------------------------------------
 

@@ -116,6 +116,18 @@ class ModelAnswerCutOff(UnusableAnswer):
     code = "MODEL_ANSWER_CUT_OFF"
 
 
+class AgentReportedFailure(UnusableAnswer):
+    """The agent answered that it did not succeed."""
+
+    code = "AGENT_REPORTED_FAILURE"
+
+
+class ConsentMissing(RoutingError):
+    """The consent that the work needs is not given, or not any more."""
+
+    code = "CONSENT_MISSING"
+
+
 class AgentTaken(Refusal):
     """Another key has registered an agent of this name."""
 
@@ -139,6 +151,13 @@ class AgentCallFailed(Refusal):
     """The agent that was chosen did not answer as it should."""
 
     code = "AGENT_CALL_FAILED"
+
+
+class InvalidTaskType(Refusal):
+    """The task type is none that is known."""
+
+    code = "E_INVALID_TASK_TYPE"
+    detail = "E_INVALID_TASK_TYPE"
 
 
 class ConsentRequired(Refusal):

@@ -25,7 +25,7 @@ from routing.client import ModelClient
 from routing.configured import endpoint_rules
 from routing.connection import connect
 from routing.directory import Directory
-from routing.services.observation import HealthWatch, Tallies
+from routing.services.observation import HealthWatch, Tallies, report
 from screening.models import Job
 from screening.outcomes import Outcome
 from screening.registration import RegisteredWorker
@@ -34,7 +34,6 @@ from screening.services.execution import (
     claim_jobs,
     plan_job,
     renew_leases,
-    report,
     run_job,
     with_rules,
 )

@@ -16,6 +16,7 @@ PACKAGES = [
     "pediscreen_site",
     "screening",
     "routing",
+    "consent",
     "claims",
     "audit",
     "milestones",

@@ -38,6 +38,8 @@ class AutoSchema(BaseAutoSchema):
 
     def get_tags(self) -> list[str]:
         """Group by what the path is about."""
+        if self.path.startswith(("/task/", "/route_task")):
+            return ["tasks"]
         if not self.path.startswith("/api/"):
             return ["agents"]
         return ["cases" if "/cases/" in self.path else "jobs"]

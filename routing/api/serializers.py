@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from routing.endpoints import LONGEST_URL
+from routing.errors import InvalidTaskType
 from routing.models import Agent, Capability
+from routing.models.tasks import Priority, TaskType
 from routing.protocols import PROTOCOLS
 from routing.registrations import AGENT_ID, LOCATION, WORD, check_endpoint
 from wire.fields import (
@@ -19,9 +23,14 @@ from wire.fields import (
     StrictNumberField,
     StrictSerializer,
 )
-from wire.texts import CASE_ID, NO_TAGS
+from wire.texts import CASE_ID, NO_TAGS, WholeTextValidator
 
 MOST_CAPABILITIES = 32
+MOST_PAYLOAD_BYTES = 256 * 1024
+VISIBLE = WholeTextValidator(
+    re.compile(r"^[!-~]{1,255}$"), "1 to 255 visible ASCII characters."
+)
+TASK_STATES = ("queued", "in_progress", "completed", "failed", "dead_letter")
 
 
 @extend_schema_field(
@@ -61,6 +70,31 @@ class CapabilitiesField(serializers.Field):
     def to_representation(self, value: Any) -> Any:
         """Give them back as a list."""
         return list(value)
+
+
+@extend_schema_field({})
+class AnythingField(serializers.Field):
+    """Any JSON, given back as it is stored."""
+
+    def to_representation(self, value: Any) -> Any:
+        """Give it back."""
+        return value
+
+
+@extend_schema_field({"type": "string", "enum": list(TaskType.values)})
+class TaskTypeField(serializers.Field):
+    """One of the task types; another one is refused in the earlier system's words."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Take a known type.
+
+        Raises:
+            InvalidTaskType: it is none.
+        """
+        if not isinstance(data, str) or data not in TaskType.values:
+            known = ", ".join(TaskType.values)
+            raise InvalidTaskType(f"The task type must be one of: {known}.")
+        return data
 
 
 class RegistrationSerializer(StrictSerializer):
@@ -188,3 +222,68 @@ class CalledSerializer(serializers.Serializer):
     request_id = serializers.CharField()
     agent_id = serializers.CharField()
     agent_response = serializers.DictField()
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {}})
+class ObjectField(serializers.Field):
+    """A JSON object, kept as it is, of at most so many bytes."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Take an object that is not too large."""
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("This must be an object.")
+        if len(json.dumps(data)) > MOST_PAYLOAD_BYTES:
+            raise serializers.ValidationError("At most 256 KiB.")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """Give it back as it is stored."""
+        return value
+
+
+class TaskConsentSerializer(StrictSerializer):
+    """What was consented to; checked again before anything leaves."""
+
+    consent_given = StrictBooleanField(required=False)
+    consent_id = StrictCharField(required=False, max_length=128)
+
+
+class TaskSerializer(StrictSerializer):
+    """One piece of work for whichever agent can do it."""
+
+    case_id = StrictCharField(
+        min_length=1, max_length=128, validators=[CASE_ID, NO_TAGS]
+    )
+    task_type = TaskTypeField()
+    payload = ObjectField(required=False)
+    priority = StrictChoiceField(choices=Priority.choices, required=False)
+    idempotency_key = StrictCharField(
+        required=False, min_length=1, max_length=255, validators=[VISIBLE]
+    )
+    consent = TaskConsentSerializer(required=False)
+    meta = ObjectField(required=False)
+
+
+class RoutedSerializer(serializers.Serializer):
+    """What became of a task at once."""
+
+    task_id = serializers.CharField()
+    status = serializers.ChoiceField(
+        choices=[(s, s) for s in ("completed_sync", "queued", "duplicate")]
+    )
+    queue = serializers.CharField(required=False)
+    result = AnythingField(required=False)
+    agent_id = serializers.CharField(required=False)
+    warning = serializers.CharField(required=False)
+
+
+class TaskStateSerializer(serializers.Serializer):
+    """How far a task has got."""
+
+    task_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=[(s, s) for s in TASK_STATES])
+    result = AnythingField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    agent_id = serializers.CharField(allow_null=True)
+    attempts = serializers.IntegerField(min_value=0)
+    route = serializers.ListField(child=serializers.DictField())

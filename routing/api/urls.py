@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from routing.api.task_views import TaskViewSet
 from routing.api.views import AgentViewSet
 
 # An id is whatever stands there: also with a slash in it, it is one and not found.
@@ -16,6 +17,8 @@ urlpatterns = [
         AgentViewSet.as_view({"post": "heartbeat"}),
         name="heartbeat",
     ),
+    path("route_task", TaskViewSet.as_view({"post": "route"}), name="route_task"),
+    path("task/<path:task_id>", TaskViewSet.as_view({"get": "retrieve"}), name="task"),
     path(
         "route_and_call",
         AgentViewSet.as_view({"post": "route_and_call"}),

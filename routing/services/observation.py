@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.functions import Now
 
+from routing.circuits import Circuits
 from routing.client import ModelClient
 from routing.directory import read_known
 from routing.errors import ModelTimeout, RoutingError, TryAnother
@@ -23,9 +24,11 @@ from routing.latency import bucket_of, merged, quantile
 from routing.models import TargetHealth
 from routing.protocols import protocol_of
 from routing.targets import Target
+from routing.tried import Tried
 
 CHECK_SECONDS = 2.0
 MOST_CHECKED_TOGETHER = 32
+SLOW_SHARE = 0.8
 
 
 @dataclass(kw_only=True, slots=True)
@@ -106,6 +109,21 @@ def store_tallies(tallies: Mapping[str, Tally]) -> None:
             health.failed_at = now
             health.last_error = tally.last_error
         health.save()
+
+
+def report(tries: Iterable[Tried], circuits: Circuits, tallies: Tallies) -> None:
+    """Tell the circuits and the tallies how each target did.
+
+    A slow answer counts as none for the circuits. A server that refuses a request is
+    well: it has answered.
+    """
+    slow = SLOW_SHARE * settings.ROUTING_TIMEOUT_SECONDS
+    for tried in tries:
+        tallies.note(tried.target, seconds=tried.seconds, error=tried.error)
+        if not isinstance(tried.error, TryAnother) and tried.seconds > slow:
+            circuits.failed(tried.target, error="SLOW", retry_after=None)
+        else:
+            circuits.note(tried.target, error=tried.error)
 
 
 async def check_targets(

@@ -90,13 +90,16 @@ def _table(kept: Mapping[str, Any], number: Any) -> SafeString | str:
     if not rows:
         return ""
     columns = COLUMNS if known else COLUMNS_WITHOUT_INPUTS
+    # The roles keep it a table where a small screen shows its rows as blocks.
     head = format_html_join(
-        "", '<th scope="col" class="is-{}">{}</th>', ((c.lower(), c) for c in columns)
+        "",
+        '<th scope="col" role="columnheader" class="is-{}">{}</th>',
+        ((c.lower(), c) for c in columns),
     )
     return format_html(
-        '<div class="scroll"><table class="reflow"><caption class="visually-hidden">'
-        "Targets considered in attempt {}</caption><thead><tr>{}</tr></thead>"
-        "<tbody>{}</tbody></table></div>",
+        '<table role="table"><caption class="visually-hidden">Targets considered in '
+        'attempt {}</caption><thead role="rowgroup"><tr role="row">{}</tr></thead>'
+        '<tbody role="rowgroup">{}</tbody></table>',
         number,
         head,
         format_html_join("", "{}", ((row,) for row in rows)),
@@ -114,19 +117,21 @@ def _row(
     if not place:
         order = format_html('<span class="quiet">left out: {}</span>', reason)
     row = format_html(
-        '<th scope="row">{}</th><td data-label="Order"><span>{}</span></td>',
+        '<th scope="row" role="rowheader">{}</th>'
+        '<td role="cell" data-label="Order"><span>{}</span></td>',
         _with_notes(name, standing),
         order,
     )
     if known:
         row += format_html(
-            '<td data-label="Score">{}</td><td data-label="Place">{}</td>'
-            '<td data-label="p95" class="num">{}</td>',
+            '<td role="cell" data-label="Score">{}</td>'
+            '<td role="cell" data-label="Place">{}</td>'
+            '<td role="cell" data-label="p95" class="num">{}</td>',
             _score(chosen),
             standing.get("location", EMPTY),
             _number(standing.get("p95_ms"), "{:,.0f} ms"),
         )
-    return format_html("<tr>{}</tr>", row)
+    return format_html('<tr role="row">{}</tr>', row)
 
 
 def _with_notes(name: str, standing: Mapping[str, Any]) -> SafeString | str:

@@ -13,6 +13,7 @@ class Scope(models.TextChoices):
     JOBS_READ = "jobs:read", "Read jobs and cases"
     DRAFTS = "drafts", "See drafts that no clinician has signed"
     TASKS_WRITE = "tasks:write", "Route tasks to agents"
+    TASKS_READ = "tasks:read", "Read tasks"
     AGENTS_READ = "agents:read", "See agents and how they do"
     AGENTS_WRITE = "agents:write", "Register agents"
     METRICS_READ = "metrics:read", "Read the metrics"

@@ -16,6 +16,10 @@ from screening.submissions import PRIORITIES
 EMPTY_LIST = models.Value([], output_field=models.JSONField())
 
 
+class JobQuerySet(WorkQuerySet):
+    """Jobs, asked and written as all work is."""
+
+
 class Job(Work):
     """One inference request for a case, and how far the machine has got with it.
 
@@ -69,7 +73,7 @@ class Job(Work):
         editable=False,
         help_text="What the case is listed under: the higher of model and rules.",
     )
-    objects = WorkQuerySet.as_manager()
+    objects = JobQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]

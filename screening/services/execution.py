@@ -27,15 +27,14 @@ from routing.directory import Directory
 from routing.errors import RoutingError, TryAnother, UnusableAnswer
 from routing.policy import wish_of
 from routing.protocols import Request, protocol_of
-from routing.services.observation import Tallies
+from routing.services.observation import Tallies, report
 from routing.targets import Target
+from routing.tried import Tried
 from screening.events import job_event
 from screening.models import Job
-from screening.outcomes import Outcome, Plan, Tried
+from screening.outcomes import Outcome, Plan
 from screening.results import check_result
 from screening.services.settlement import settle
-
-SLOW_SHARE = 0.8
 
 
 def claim_jobs(job_ids: Iterable[UUID], *, worker: str) -> list[Job]:
@@ -129,21 +128,6 @@ async def _ask(
             raise
     body = await client.call(again, seconds=left, max_bytes=most, guarded=guarded)
     return protocol.answer_of(body)
-
-
-def report(tries: Iterable[Tried], circuits: Circuits, tallies: Tallies) -> None:
-    """Tell the circuits and the tallies how each target did.
-
-    A slow answer counts as none for the circuits. A server that refuses a request is
-    well: it has answered.
-    """
-    slow = SLOW_SHARE * settings.ROUTING_TIMEOUT_SECONDS
-    for tried in tries:
-        tallies.note(tried.target, seconds=tried.seconds, error=tried.error)
-        if not isinstance(tried.error, TryAnother) and tried.seconds > slow:
-            circuits.failed(tried.target, error="SLOW", retry_after=None)
-        else:
-            circuits.note(tried.target, error=tried.error)
 
 
 def run_job(job_id: UUID, *, worker: str) -> None:

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 from audit.models import Audit
+from routing.media import carries_raw_media
 from routing.models import Agent, TargetHealth
-from routing.services import dispatch
-from routing.services.dispatch import carries_raw_media
+from routing.services.desk import desk
 from tests.routing.making import make_agent
 from tests.routing.serving import Served
 
@@ -43,10 +43,10 @@ def echo(settings) -> Iterator[Echo]:
         settings.AGENT_ALLOWED_NETWORKS = (ip_network("127.0.0.0/8"),)
         settings.AGENT_ALLOWED_PORTS = frozenset({urlsplit(url).port})
         settings.AGENT_PLAIN_HTTP = True
-        dispatch.desk.cache_clear()
+        desk.cache_clear()
         yield found
-        dispatch.desk().client.close()
-        dispatch.desk.cache_clear()
+        desk().client.close()
+        desk.cache_clear()
 
 
 def call(api, **fields):

@@ -29,6 +29,8 @@ KEYED = {
     ("POST", "agents/<path:agent_id>/heartbeat"): Scope.AGENTS_WRITE,
     ("GET", "agents"): Scope.AGENTS_READ,
     ("POST", "route_and_call"): Scope.TASKS_WRITE,
+    ("POST", "route_task"): Scope.TASKS_WRITE,
+    ("GET", "task/<path:task_id>"): Scope.TASKS_READ,
 }
 OPEN = {"health", "livez", "readyz", "api/schema", "api/docs", ""}
 # It has a view of its own, and tests in tests/site.

@@ -228,7 +228,7 @@ def test_the_desk_is_the_one_admin_site():
     assert isinstance(admin.site, DeskSite)
     assert {model.__name__ for model in admin.site._registry} == {
         *{"Agent", "ApiKey", "Audit", "Case", "Clinic", "Job", "Review"},
-        "TargetHealth",
+        *{"Consent", "TargetHealth"},
         *{"Group", "User"},
     }
 

@@ -25,6 +25,7 @@ from tests.system.stack import Stack
 SETTINGS = ROOT / "pediscreen_site" / "settings.py"
 READERS = {
     "choice",
+    "choices",
     "database",
     "domains",
     "flag",
@@ -111,6 +112,12 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("JOB_CONCURRENCY", " 4 ", "JOB_CONCURRENCY", 4),
     ("TIME_ZONE", "America/Chicago", "TIME_ZONE", "America/Chicago"),
     ("HTTPS", "true", "SESSION_COOKIE_SECURE", True),
+    (
+        "CONSENT_REQUIRED_SCOPES",
+        " Research,raw_media,",
+        "CONSENT_REQUIRED_SCOPES",
+        {"research", "raw_media"},
+    ),
     (
         "CSRF_TRUSTED_ORIGINS",
         "https://a.org,https://*.b.org:8443",

@@ -179,6 +179,9 @@ class Stack:
     def start_worker(self, *words: str) -> subprocess.Popen[bytes]:
         return self.start("manage.py", "rqworker", "pedi-screen", *words, log="worker")
 
+    def start_stream_worker(self, *words: str) -> subprocess.Popen[bytes]:
+        return self.start("manage.py", "streamworker", *words, log="streams")
+
     def wait_for_workers(self, number: int) -> None:
         """Wait until so many have told Redis that they are there."""
         with self.redis_client() as redis:
@@ -256,6 +259,30 @@ class Stack:
             timeout=10,
         )
         assert response.status_code == 200, response.text
+
+    def route_task(self, task_type: str = "embed", **fields: Any) -> dict[str, Any]:
+        body = {"case_id": "case-1", "task_type": task_type, **fields}
+        response = self.session.post(f"{self.url}/route_task", json=body, timeout=10)
+        assert response.status_code in {200, 202}, response.text
+        return dict(response.json())
+
+    def task(self, task_id: str) -> dict[str, Any]:
+        response = self.session.get(f"{self.url}/task/{task_id}", timeout=10)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    def tasks_ended(self, number: int, *, seconds: float = 60) -> None:
+        """Wait until so many tasks have ended, one way or another."""
+        wait_until(
+            lambda: self.count("status IN ('DONE', 'FAILED')") >= number,
+            seconds=seconds,
+            what=f"{number} tasks have ended; {self.log('streams')[-3000:]}",
+        )
+
+    def count(self, condition: str) -> int:
+        """Count the tasks of which a condition holds."""
+        rows = self.rows(f"SELECT count(*) FROM routing_task WHERE {condition}")
+        return int(rows[0][0])
 
     # --- Database -----------------------------------------------------------------
 

@@ -42,6 +42,11 @@ class StubModel:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/infer"
 
+    @property
+    def endpoint(self) -> str:
+        """The URL that it would register as an agent."""
+        return f"http://127.0.0.1:{self.port}"
+
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(10)
@@ -54,6 +59,7 @@ class StubModel:
         self._over = asyncio.Event()
         app = web.Application(client_max_size=4 << 20)
         app.router.add_post("/infer", self._infer)
+        app.router.add_post("/call", self._call)
         app.router.add_route("*", "/elsewhere", self._elsewhere)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await runner.setup()
@@ -80,6 +86,22 @@ class StubModel:
             return await self._answer(request)
         finally:
             self.in_flight -= 1
+
+    async def _call(self, request: web.Request) -> web.StreamResponse:
+        """Do a task, as an agent would; ``mode`` says how."""
+        if self.mode not in {"good", "sorry"}:
+            return await self._infer(request)
+        body = await request.json()
+        self.calls[body["request_id"]] += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            await asyncio.sleep(self.latency)
+        finally:
+            self.in_flight -= 1
+        if self.mode == "sorry":
+            return web.json_response({"success": False, "error": "no"})
+        return web.json_response({"success": True, "output": {"done": True}})
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         mode, _, argument = self.mode.partition(":")

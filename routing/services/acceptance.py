@@ -1,0 +1,90 @@
+"""Accepting tasks: once this returns, they are stored and will be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from audit.actions import Action
+from audit.services import record
+from routing.errors import ConsentRequired
+from routing.media import carries_raw_media
+from routing.models import Task
+from routing.models.tasks import TaskType
+from routing.services.events import task_event
+
+NEED_CONSENT_FOR_MEDIA = frozenset({TaskType.EMBED, TaskType.ANALYZE_REFER})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskRequest:
+    """One piece of work, as it came over HTTP and was found valid."""
+
+    case_id: str
+    task_type: str
+    payload: dict[str, Any] = field(default_factory=dict)
+    priority: str = "normal"
+    idempotency_key: str = ""
+    consent: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+def accept_task(request: TaskRequest, *, clinic: str, client: str) -> tuple[Task, bool]:
+    """Store a task with its audit event; return it, and whether it was there already.
+
+    A known idempotency key of the same client stores nothing. The task is marked as
+    rung for: the caller rings, or runs it at once.
+
+    Raises:
+        ConsentRequired: raw media without a given consent; nothing is stored.
+    """
+    check_media_consent(request)
+    if request.idempotency_key and (known := _known(request, client)):
+        return known, True
+    try:
+        with transaction.atomic(durable=True):
+            task = Task.objects.create(
+                clinic=clinic,
+                client=client,
+                case_id=request.case_id,
+                task_type=request.task_type,
+                priority=request.priority,
+                payload=request.payload,
+                consent=request.consent,
+                meta=request.meta,
+                idempotency_key=request.idempotency_key,
+                rung_at=Now(),
+            )
+            record([task_event(task, Action.TASK_SUBMITTED, client)])
+    except IntegrityError:
+        # Another request with the key was committed in between: it answers now.
+        if not request.idempotency_key:
+            raise
+        known = _known(request, client)
+        if known is None:
+            raise
+        return known, True
+    return task, False
+
+
+def check_media_consent(request: TaskRequest) -> None:
+    """Refuse raw media without consent, where the work would look at it.
+
+    Raises:
+        ConsentRequired: it carries some, and none is given.
+    """
+    if (
+        request.task_type in NEED_CONSENT_FOR_MEDIA
+        and carries_raw_media(request.payload)
+        and request.consent.get("consent_given") is not True
+    ):
+        raise ConsentRequired("Raw media needs a given consent.")
+
+
+def _known(request: TaskRequest, client: str) -> Task | None:
+    own = Task.objects.filter(client=client, idempotency_key=request.idempotency_key)
+    found: Task | None = own.first()
+    return found

@@ -1,0 +1,44 @@
+"""Running a task at once, while its client waits; within one budget for all of it."""
+
+from __future__ import annotations
+
+import time
+
+from routing.models import Task
+from routing.services.bell import ring_for
+from routing.services.desk import desk
+from routing.services.ending import end_tasks, hand_back
+from routing.services.running import (
+    TaskOutcome,
+    ask_agents,
+    claim_tasks,
+    wish_of_task,
+)
+
+WORKER = "api"
+
+
+def run_at_once(task: Task, *, until: float) -> TaskOutcome | None:
+    """Ask the best agents until a monotonic time; return what one of them did.
+
+    Where none did it in time the task is back among those that wait, and has been rung
+    for: None. What failed here is no retry of the task's.
+    """
+    ours = desk()
+    choice = ours.choose(wish_of_task(task), clinic=task.clinic)
+    if not choice.targets:
+        ring_for([task.pk])
+        return None
+    claimed = claim_tasks([task], worker=WORKER)
+    if not claimed:
+        return None
+    left = until - time.monotonic()
+    asking = ask_agents(ours.client, task, choice, seconds=left, in_all=left)
+    outcome = ours.client.start(asking).result()
+    ours.note(outcome.tries)
+    if outcome.error is None and outcome.tries:
+        end_tasks([outcome], worker=WORKER)
+        return outcome
+    hand_back(outcome, worker=WORKER)
+    ring_for([task.pk])
+    return None
