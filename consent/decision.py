@@ -93,6 +93,5 @@ def decide(
     return Verdict(allowed=allowed, reason=reason, consent=str(chosen))
 
 
-def _telling(grant: Grant) -> tuple[int, str, int]:
-    place = MOST_TELLING.get(grant.state, len(MOST_TELLING))
-    return place, grant.consent_id, grant.version
+def _telling(grant: Grant) -> tuple[int, str]:
+    return MOST_TELLING.get(grant.state, len(MOST_TELLING)), grant.consent_id

@@ -40,8 +40,13 @@ class Known:
 
     target: Target
     standing: Standing
-    clinic: str = ""
-    """The one clinic whose work it may see; empty: any."""
+    agent: Agent | None = None
+    health: TargetHealth | None = None
+
+    @property
+    def clinic(self) -> str:
+        """Return the one clinic whose work it may see; empty: any."""
+        return self.agent.clinic if self.agent else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,11 +150,11 @@ def read_known() -> list[Known]:
     configured = [
         Known(
             target=target,
-            standing=_standing(
-                seen.get(target.name), name=target.name, location=target.name
-            ),
+            standing=_standing(health, name=target.name, location=target.name),
+            health=health,
         )
         for target in configured_targets()
+        for health in [seen.get(target.name)]
     ]
     rules = endpoint_rules()
     agents = Agent.objects.with_silence()
@@ -173,7 +178,7 @@ def _agent(agent: Agent, health: TargetHealth | None, rules: EndpointRules) -> K
         standing = replace(standing, ill=True)
     if (health is None or health.p95_ms is None) and agent.told_latency_ms:
         standing = replace(standing, p95_ms=agent.told_latency_ms)
-    return Known(target=target_of(agent), standing=standing, clinic=agent.clinic)
+    return Known(target=target_of(agent), standing=standing, agent=agent, health=health)
 
 
 def target_of(agent: Agent) -> Target:

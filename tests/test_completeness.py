@@ -30,7 +30,8 @@ def job_codes() -> set[str]:
     """Return what a job's error_code may be: the routing errors', and the services'."""
     written = {
         code
-        for path in (ROOT / "screening" / "services").glob("*.py")
+        for folder in ("screening/services", "claims")
+        for path in (ROOT / folder).glob("*.py")
         for code in re.findall(
             r'(?:error_code=|^WORKER_LOST = )"([A-Z_]+)"', path.read_text(), re.M
         )

@@ -21,7 +21,7 @@ INSTALL = {
             $$ BEGIN RAISE EXCEPTION '{REFUSAL}'; END $$""",
         f"""CREATE FUNCTION consent_revoke_only() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN
-                 IF OLD.revoked_at IS NOT NULL OR NEW.revoked_at IS NULL
+                 IF OLD.revoked_at IS NOT NULL
                  OR to_jsonb(NEW) - 'revoked_at' - 'revoked_by'
                     IS DISTINCT FROM to_jsonb(OLD) - 'revoked_at' - 'revoked_by' THEN
                    RAISE EXCEPTION '{REFUSAL}';
@@ -37,7 +37,7 @@ INSTALL = {
     ],
     "sqlite": [
         f"""CREATE TRIGGER consent_revoked_once BEFORE UPDATE ON consent_consent
-            WHEN OLD.revoked_at IS NOT NULL OR NEW.revoked_at IS NULL OR {IS_OTHER}
+            WHEN OLD.revoked_at IS NOT NULL OR {IS_OTHER}
             BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END""",
         f"""CREATE TRIGGER consent_no_delete BEFORE DELETE ON consent_consent
             BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END""",

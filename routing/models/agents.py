@@ -10,6 +10,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+BY_A_PERSON = "user:"
+TOKEN_PREFIX = "AGENT_TOKEN_"  # noqa: S105 - of a variable's name
+
 
 class Capability(models.TextChoices):
     """What an agent may say that it can do."""
@@ -29,12 +32,14 @@ class AgentQuerySet(models.QuerySet["Agent"]):
     """Reading agents by the database's clock."""
 
     def with_silence(self) -> Self:
-        """Mark as ``is_silent`` those not heard of for ``ORCHESTRATOR_AGENT_TTL``."""
+        """Mark as ``is_silent`` those not heard of for ``ORCHESTRATOR_AGENT_TTL``.
+
+        One that a person registered need not speak: its health is looked after.
+        """
         since = Now() - timedelta(seconds=settings.ORCHESTRATOR_AGENT_TTL)
+        silent = Q(heard_at__lt=since) & ~Q(registered_by__startswith=BY_A_PERSON)
         return self.annotate(
-            is_silent=models.Case(
-                models.When(heard_at__lt=since, then=True), default=False
-            )
+            is_silent=models.Case(models.When(silent, then=True), default=False)
         )
 
     def of_clinic(self, slug: str) -> Self:
@@ -104,6 +109,10 @@ class Agent(models.Model):
             models.CheckConstraint(
                 name="agent_is_no_configured_target",
                 condition=~Q(agent_id__in=["edge", "cloud", "auto"]),
+            ),
+            models.CheckConstraint(
+                name="agent_is_sent_no_other_secret",
+                condition=Q(token_env="") | Q(token_env__startswith=TOKEN_PREFIX),
             ),
             models.CheckConstraint(
                 name="agent_load_is_a_share",

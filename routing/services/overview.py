@@ -40,16 +40,14 @@ class Row:
 
 def overview(*, clinic: str | None = None) -> list[Row]:
     """List the targets, configured ones first; with ``clinic`` those it may use."""
-    agents = {agent.agent_id: agent for agent in Agent.objects.all()}
-    seen = {health.name: health for health in TargetHealth.objects.all()}
     circuits = _circuits()
     return [
         Row(
             name=known.target.name,
             standing=known.standing,
             circuit=circuits.state(known.target.name),
-            agent=agents.get(known.target.name),
-            health=seen.get(known.target.name),
+            agent=known.agent,
+            health=known.health,
         )
         for known in read_known()
         if clinic is None or known.clinic in {"", clinic}

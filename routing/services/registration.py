@@ -67,6 +67,9 @@ def register_agent(registration: Registration, *, clinic: str, actor: str) -> Ag
         raise TooManyAgents(f"A clinic may have {MOST_AGENTS} agents.")
     is_other = is_new or any(getattr(agent, name) != said[name] for name in said)
     values = {**said, "heard_at": Now()}
+    if agent.endpoint != registration.endpoint:
+        # Its token is for where it was.
+        values["token_env"] = ""
     if is_other and settings.AGENT_APPROVAL:
         values |= {"approved_at": None, "approved_by": ""}
     elif agent.approved_at is None and not settings.AGENT_APPROVAL:

@@ -95,14 +95,17 @@ async def ask_model(client: ModelClient, job: Job, plan: Plan) -> Outcome:
             asked = protocol_of(target).request(
                 target, job.case.case_id, job.payload, os.environ
             )
-            answer = await _ask(client, target, asked, begun)
+            answer, asked = await _ask(client, target, asked, begun)
         except RoutingError as exc:
             tries.append(Tried.of(target, begun, error=exc))
             error = exc
             if not isinstance(exc, TryAnother):
                 break
         else:
-            tries.append(Tried.of(target, begun, provenance=asked.provenance))
+            provenance = dict(asked.provenance)
+            if asked.is_second:
+                provenance["asked"] = "again"
+            tries.append(Tried.of(target, begun, provenance=provenance))
             result = check_result(answer, case_id=job.case.case_id)
             return Outcome(
                 job=job, plan=plan, tries=tries, target=target.name, result=result
@@ -112,22 +115,25 @@ async def ask_model(client: ModelClient, job: Job, plan: Plan) -> Outcome:
 
 async def _ask(
     client: ModelClient, target: Target, asked: Request, begun: float
-) -> Any:
-    """Call one target; once more if it spoke nonsense, within the same deadline."""
+) -> tuple[Any, Request]:
+    """Call one target; once more if it spoke nonsense, within the same deadline.
+
+    Returns the answer, and the request that it is the answer to.
+    """
     protocol = protocol_of(target)
     most = settings.MODEL_RESPONSE_MAX_BYTES
     seconds = settings.ROUTING_TIMEOUT_SECONDS
     guarded = target.is_agent
     body = await client.call(asked, seconds=seconds, max_bytes=most, guarded=guarded)
     try:
-        return protocol.answer_of(body)
+        return protocol.answer_of(body), asked
     except UnusableAnswer as exc:
         left = seconds - (time.monotonic() - begun)
         again = protocol.ask_again(asked, exc)
         if again is None or left <= 0:
             raise
     body = await client.call(again, seconds=left, max_bytes=most, guarded=guarded)
-    return protocol.answer_of(body)
+    return protocol.answer_of(body), again
 
 
 def run_job(job_id: UUID, *, worker: str) -> None:

@@ -57,6 +57,12 @@ def test_one_consent_in_force_with_the_scope_allows_it():
     assert said(grants, CLOUD) == (True, GIVEN, "c-3@4")
 
 
+def test_of_several_that_allow_it_the_first_by_name_is_said():
+    grants = [grant("c-2", CLOUD), grant("c-1", CLOUD), grant("c-3", CLOUD)]
+
+    assert said(grants, CLOUD) == (True, GIVEN, "c-1@1")
+
+
 @pytest.mark.parametrize("required", [NOTHING, [CLOUD]])
 @pytest.mark.parametrize("state", [REVOKED, EXPIRED, NOT_YET])
 def test_a_consent_that_is_not_in_force_refuses_and_says_why(state, required):

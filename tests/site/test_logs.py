@@ -190,10 +190,10 @@ def test_no_level_lets_the_database_log_what_it_stores():
 def test_every_line_of_a_worker_process_is_such_a_line():
     with Stack(LOG_LEVEL="DEBUG", EDGE_MODEL_URL="http://127.0.0.1:9/") as stack:
         process = stack.start_worker("--name", "host-1")
-        wait_until(lambda: "takes jobs" in stack.log("worker"))
+        wait_until(lambda: "takes work" in stack.log("worker"))
         process.send_signal(signal.SIGTERM)
         process.wait(20)
         written = [json.loads(line) for line in stack.log("worker").splitlines()]
 
     assert all(set(line) >= FIELDS for line in written)
-    assert "Worker host-1 takes jobs, 32 at a time" in {w["message"] for w in written}
+    assert "Worker host-1 takes work, 32 at a time" in {w["message"] for w in written}

@@ -33,16 +33,23 @@ def free_port() -> int:
 
 
 def wait_until(
-    condition: Callable[[], Any], *, seconds: float = 30, what: str = ""
+    condition: Callable[[], Any],
+    *,
+    seconds: float = 30,
+    what: str | Callable[[], str] = "",
 ) -> Any:
-    """Return the condition's first true value; fail when the time is up."""
+    """Return the condition's first true value; fail when the time is up.
+
+    ``what`` was waited for; a function is asked when the time is up, not before.
+    """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         found = condition()
         if found:
             return found
         time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {what or condition}")
+    said = what() if callable(what) else what
+    raise AssertionError(f"not within {seconds} s: {said or condition}")
 
 
 def _migrated(kind: str) -> str:
@@ -173,7 +180,7 @@ class Stack:
             "pediscreen_site.wsgi:application",
             log="api",
         )
-        wait_until(self._answers, what=f"the API answers; {self.log('api')}")
+        wait_until(self._answers, what=lambda: f"the API answers; {self.log('api')}")
         return process
 
     def start_worker(self, *words: str) -> subprocess.Popen[bytes]:
@@ -187,7 +194,7 @@ class Stack:
         with self.redis_client() as redis:
             wait_until(
                 lambda: redis.scard("rq:workers") >= number,
-                what=f"{number} workers; {self.log('worker')}",
+                what=lambda: f"{number} workers; {self.log('worker')}",
             )
 
     def log(self, name: str) -> str:
@@ -276,7 +283,7 @@ class Stack:
         wait_until(
             lambda: self.count("status IN ('DONE', 'FAILED')") >= number,
             seconds=seconds,
-            what=f"{number} tasks have ended; {self.log('streams')[-3000:]}",
+            what=lambda: f"{number} tasks have ended; {self.log('streams')[-3000:]}",
         )
 
     def count(self, condition: str) -> int:
