@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,9 +13,12 @@ from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.services import Event, record
+from consent.configured import required_scopes
 from consent.decision import Grant
 from consent.errors import ConsentOfAnotherCase, ConsentOver
 from consent.models import Consent, State
+
+LOOK_AGAIN_SECONDS = 5.0
 
 
 @transaction.atomic(durable=True)
@@ -35,7 +39,7 @@ def give_consent(
     force stores nothing. No scopes at all: everything is declined.
 
     Raises:
-        ConsentOfAnotherCase: the clinic has an earlier consent of this identifier.
+        ConsentOfAnotherCase: the clinic has it as the identifier of another case's.
         ConsentOver: it expires before it is given, by the database's clock.
         ValidationError: a scope, a role or the form of an identifier is not known.
     """
@@ -91,6 +95,25 @@ def revoke_consent(*, clinic: str, consent_id: str, actor: str) -> Consent:
     return _recorded(Action.CONSENT_REVOKED, clinic, consent_id, actor)
 
 
+def ledger_is_used() -> bool:
+    """Say whether any consent is known or asked for, as of five seconds ago.
+
+    For those who may skip a look: where it counts, before data leaves, all look.
+    """
+    if required_scopes():
+        return True
+    now = time.monotonic()
+    if now >= _Used.look_again:
+        _Used.look_again = now + LOOK_AGAIN_SECONDS
+        _Used.known = Consent.objects.exists()
+    return _Used.known
+
+
+class _Used:
+    known = False
+    look_again = 0.0
+
+
 def grants_of(
     cases: Iterable[tuple[str, str]],
 ) -> dict[tuple[str, str], tuple[Grant, ...]]:
@@ -137,6 +160,7 @@ def _grant(row: Consent) -> Grant:
 
 def _recorded(action: Action, clinic: str, consent_id: str, actor: str) -> Consent:
     """Record the event; return the row that it is of."""
+    _Used.known = True
     consent = _newest(clinic, consent_id)
     detail = {
         "consent_id": consent.consent_id,

@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from routing.errors import (
+    ConsentMissing,
     NoModelEndpoints,
     NoTargetAllowed,
     RoutingError,
     TargetsResting,
 )
 
-POLICY_VERSION = "2026-11-24.2"
+POLICY_VERSION = "2026-11-24.3"
 """Kept with every decision; changes whenever an equal input may decide otherwise."""
 
 SCREEN = "screen"
@@ -26,6 +27,7 @@ SCREEN = "screen"
 DEFAULT_P95_MS = 500.0
 LOOK_AGAIN_SECONDS = 15.0
 
+NO_CONSENT = "no consent"
 NO_CAPABILITY = "has none of the capabilities"
 NO_CLOUD = "no consent for the cloud"
 NOT_DEMANDED = "another target is demanded"
@@ -78,6 +80,12 @@ class Wish:
     consent: bool = False
     cloud_allowed: bool = True
     raw_media: bool = False
+    media_allowed: bool = True
+    permitted: bool = True
+    """Whether the child's consents allow the work at all, wherever it goes."""
+
+    consents: str = ""
+    """What the ledger says of it, each consent with its version."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +109,10 @@ class Decision:
     excluded: Mapping[str, str] = field(default_factory=dict)
     error: RoutingError | None = None
     """Why there is no candidate."""
+
+    def standing(self, name: str) -> Standing:
+        """Return how a target stood."""
+        return next(found for found in self.standings if found.name == name)
 
     def explain(self) -> dict[str, Any]:
         """Put it into the words that are kept with the work."""
@@ -189,13 +201,15 @@ def refusal_of(standing: Standing, wish: Wish) -> str:
     """Say why the work may never go to the target as it is; nothing if it may."""
     if not set(standing.capabilities) & set(wish.wanted):
         return NO_CAPABILITY
+    if not wish.permitted:
+        return NO_CONSENT
     if not standing.is_edge and not wish.cloud_allowed:
         return NO_CLOUD
     if wish.strict and not _is_preferred(standing, wish):
         return NOT_DEMANDED
     if wish.raw_media and not standing.raw_media:
         return NO_MEDIA
-    if wish.raw_media and not wish.consent:
+    if wish.raw_media and not (wish.consent and wish.media_allowed):
         return NO_MEDIA_CONSENT
     return ""
 
@@ -291,6 +305,8 @@ def _error(
     """Say why there is none: for good, or for now."""
     if not any(set(s.capabilities) & set(wish.wanted) for s in standings):
         return NoModelEndpoints(NoModelEndpoints.__doc__)
+    if not wish.permitted:
+        return ConsentMissing(ConsentMissing.__doc__)
     if not allowed:
         return NoTargetAllowed(NoTargetAllowed.__doc__)
     waits = [LOOK_AGAIN_SECONDS if s.unfit else s.resting for s in allowed]

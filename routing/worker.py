@@ -28,6 +28,7 @@ from routing.services.running import (
     ask_agents,
     choose_agents,
     claim_tasks,
+    grants_for,
     is_for_later,
     put_off,
     read_tasks,
@@ -143,9 +144,10 @@ class StreamWorker(Line[Task, TaskOutcome]):
 
     def _begin(self, ids: list[UUID]) -> None:
         tasks = [task for task in read_tasks(ids) if task.task_type in self.types]
+        grants = grants_for(tasks)
         choices: dict[UUID, Choice] = {}
         for task in tasks:
-            choice = choose_agents(task, self.directory, self.circuits)
+            choice = choose_agents(task, self.directory, self.circuits, grants=grants)
             if is_for_later(choice):
                 put_off(task, choice)
             else:

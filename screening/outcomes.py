@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from routing.errors import RoutingError
+from routing.policy import Decision
 from routing.targets import Target
 from routing.tried import Tried
 from screening.models import Job
@@ -14,11 +15,17 @@ from screening.results import CheckedResult
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Where a job goes: targets in order, the decision behind it, or why nowhere."""
+    """Where a job goes: targets in order, and the decision behind it."""
 
     targets: tuple[Target, ...]
-    explained: dict[str, Any]
-    error: RoutingError | None = None
+    decision: Decision
+    has_consents: bool = False
+    """Whether the case has any in the ledger: then they are read before each call."""
+
+    @property
+    def error(self) -> RoutingError | None:
+        """Return why there is no target."""
+        return self.decision.error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +44,6 @@ class Outcome:
         """Put the decision and the tries into the words that are kept on the job."""
         return {
             "attempt": self.job.attempt,
-            **self.plan.explained,
+            **self.plan.decision.explain(),
             "tries": [tried.explain() for tried in self.tries],
         }

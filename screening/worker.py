@@ -32,6 +32,7 @@ from screening.registration import RegisteredWorker
 from screening.services.execution import (
     ask_model,
     claim_jobs,
+    grants_for,
     plan_job,
     renew_leases,
     run_job,
@@ -108,6 +109,7 @@ class ScreeningWorker(Line[Job, Outcome]):
             return True
         try:
             jobs = claim_jobs(ids, worker=self.name)
+            grants = grants_for(jobs) if jobs else {}
         except DATABASE_AWAY as exc:
             # The rows are still pending, and the reconciler rings for them again.
             logger.warning("The database let us claim no jobs (%s)", type(exc).__name__)
@@ -116,7 +118,9 @@ class ScreeningWorker(Line[Job, Outcome]):
             return True
         self.registered.note_started(ids, jobs)
         for job in jobs:
-            plan = plan_job(job, self.directory, self.circuits, probing=probing)
+            plan = plan_job(
+                job, self.directory, self.circuits, grants=grants, probing=probing
+            )
             self.begin(job, ask_model(self.client, job, plan))
         return True
 

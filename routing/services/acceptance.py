@@ -10,10 +10,14 @@ from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.services import record
+from consent.configured import required_scopes
+from consent.services import grants_of
 from routing.errors import ConsentRequired
 from routing.media import carries_raw_media
 from routing.models import Task
 from routing.models.tasks import TaskType
+from routing.permissions import permit
+from routing.policy import Wish
 from routing.services.events import task_event
 
 NEED_CONSENT_FOR_MEDIA = frozenset({TaskType.EMBED, TaskType.ANALYZE_REFER})
@@ -41,7 +45,7 @@ def accept_task(request: TaskRequest, *, clinic: str, client: str) -> tuple[Task
     Raises:
         ConsentRequired: raw media without a given consent; nothing is stored.
     """
-    check_media_consent(request)
+    check_consent(request, clinic)
     if request.idempotency_key and (known := _known(request, client)):
         return known, True
     try:
@@ -70,16 +74,27 @@ def accept_task(request: TaskRequest, *, clinic: str, client: str) -> tuple[Task
     return task, False
 
 
-def check_media_consent(request: TaskRequest) -> None:
-    """Refuse raw media without consent, where the work would look at it.
+def check_consent(request: TaskRequest, clinic: str) -> None:
+    """Refuse what the case's consents do not allow, by the ledger and by its words.
+
+    Raw media needs a consent wherever the work would look at it.
 
     Raises:
-        ConsentRequired: it carries some, and none is given.
+        ConsentRequired: it is not allowed, or not known to be where it must be.
     """
+    grants = grants_of([(clinic, request.case_id)])[clinic, request.case_id]
+    wish = permit(
+        Wish(consent=request.consent.get("consent_given") is True),
+        grants,
+        named=request.consent.get("consent_id", ""),
+        required=required_scopes(),
+    )
+    if not wish.permitted:
+        raise ConsentRequired("The case's consents do not allow this.")
     if (
         request.task_type in NEED_CONSENT_FOR_MEDIA
         and carries_raw_media(request.payload)
-        and request.consent.get("consent_given") is not True
+        and not (wish.consent and wish.media_allowed)
     ):
         raise ConsentRequired("Raw media needs a given consent.")
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.services import record
+from consent.configured import required_scopes
+from consent.decision import Grant
+from consent.services import grants_of
 from routing.circuits import Circuits
 from routing.client import ModelClient
 from routing.directory import Choice, Directory
 from routing.errors import (
     AgentReportedFailure,
+    ConsentMissing,
     NoModelEndpoints,
     RoutingError,
     TargetsResting,
@@ -28,7 +33,8 @@ from routing.errors import (
 )
 from routing.media import carries_raw_media
 from routing.models import Task
-from routing.policy import Wish
+from routing.permissions import permit
+from routing.policy import Standing, Wish, refusal_of
 from routing.protocols import envelope
 from routing.services.events import task_event
 from routing.targets import Target
@@ -62,28 +68,51 @@ def read_tasks(ids: Iterable[UUID]) -> list[Task]:
     return list(Task.objects.all().due().filter(pk__in=list(ids)).defer("result"))
 
 
+Grants = Mapping[tuple[str, str], tuple[Grant, ...]]
+"""The consents of each case, by clinic and identifier."""
+
+
+def grants_for(tasks: Iterable[Task]) -> Grants:
+    """Read the consents of the cases of many tasks, in one query."""
+    return grants_of({(task.clinic, task.case_id) for task in tasks})
+
+
 def choose_agents(
-    task: Task, directory: Directory, circuits: Circuits, *, probing: str = ""
+    task: Task, directory: Directory, circuits: Circuits, *, grants: Grants
 ) -> Choice:
     """Decide which agents the task may go to now."""
     return directory.choose(
-        wish_of_task(task),
+        wish_of_task(task, grants),
         clinic=task.clinic,
         circuits=circuits,
-        probing=probing,
         agents_only=True,
     )
 
 
-def wish_of_task(task: Task) -> Wish:
-    """Read what a task asks for, and where it may go."""
-    return Wish(
+def wish_of_task(task: Task, grants: Grants) -> Wish:
+    """Read what a task asks for, and where it may go by its words and its consents."""
+    wish = Wish(
         wanted=task.wanted,
         priority=task.priority,
         preferred="",
         consent=task.consent.get("consent_given") is True,
         raw_media=carries_raw_media(task.payload),
     )
+    return permit(
+        wish,
+        grants[task.clinic, task.case_id],
+        named=task.consent.get("consent_id", ""),
+        required=required_scopes(),
+    )
+
+
+def still_allowed(task: Task, standing: Standing) -> bool:
+    """Say whether the consents allow the task to go to a target at this very moment."""
+    try:
+        wish = wish_of_task(task, grants_for([task]))
+    finally:
+        connection.close()
+    return not refusal_of(standing, wish)
 
 
 def is_for_later(choice: Choice) -> bool:
@@ -130,7 +159,8 @@ async def ask_agents(
 ) -> TaskOutcome:
     """Ask the candidates in turn until one does it; never raises a routing error.
 
-    Each call has ``seconds``, and all of them ``in_all``.
+    Each call has ``seconds``, and all of them ``in_all``. The consents are read once
+    more before each, so that one revoked meanwhile keeps the data here.
     """
     until = time.monotonic() + in_all if in_all is not None else float("inf")
     outcome = TaskOutcome(
@@ -141,6 +171,9 @@ async def ask_agents(
         left = min(seconds, until - begun)
         if left <= 0:
             break
+        standing = choice.decision.standing(target.name)
+        if not await asyncio.to_thread(still_allowed, task, standing):
+            return replace(outcome, error=ConsentMissing(ConsentMissing.__doc__))
         error: RoutingError | None = None
         output: Any = None
         try:

@@ -12,6 +12,7 @@ from routing.services.running import (
     TaskOutcome,
     ask_agents,
     claim_tasks,
+    grants_for,
     wish_of_task,
 )
 
@@ -25,7 +26,7 @@ def run_at_once(task: Task, *, until: float) -> TaskOutcome | None:
     for: None. What failed here is no retry of the task's.
     """
     ours = desk()
-    choice = ours.choose(wish_of_task(task), clinic=task.clinic)
+    choice = ours.choose(wish_of_task(task, grants_for([task])), clinic=task.clinic)
     if not choice.targets:
         ring_for([task.pk])
         return None

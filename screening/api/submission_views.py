@@ -21,9 +21,9 @@ from screening.api.serializers import (
     BulkLineSerializer,
     SubmissionSerializer,
 )
-from screening.errors import ScreeningError
 from screening.models import Job, Scope
 from screening.services.submission import Accepted, Submission, submit_jobs
+from wire.errors import Refusal
 from wire.parsers import NDJSONParser, StrictJSONListParser, StrictJSONParser
 
 MOST_IN_BULK = 1000
@@ -71,7 +71,7 @@ class SubmissionViewSet(ClinicViewSet):
             client=self.client.actor,
             submissions=[submission],
         )
-        if isinstance(answer, ScreeningError):
+        if isinstance(answer, Refusal):
             raise answer
         return _accepted(_accepted_body(answer), replayed=answer.replayed)
 
@@ -174,7 +174,7 @@ def _read_submission(
     )
 
 
-def _read_line(line: Any, *, key: str) -> Submission | APIException | ScreeningError:
+def _read_line(line: Any, *, key: str) -> Submission | APIException | Refusal:
     """Validate one line of a bulk request; return what is wrong instead of raising."""
     if isinstance(line, APIException):
         return line
@@ -182,7 +182,7 @@ def _read_line(line: Any, *, key: str) -> Submission | APIException | ScreeningE
         if not isinstance(line, dict):
             raise ParseError("A submission must be a JSON object.")
         return _read_submission(line, key=key, endpoint="submit/bulk")
-    except (APIException, ScreeningError) as exc:
+    except (APIException, Refusal) as exc:
         return exc
 
 

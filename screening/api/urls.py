@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from screening.api.consent_views import ConsentViewSet
 from screening.api.submission_views import SubmissionViewSet
 from screening.api.views import CaseViewSet, JobViewSet
 
@@ -23,6 +24,16 @@ urlpatterns = [
     ),
     path(
         "jobs/<path:job_id>/retry", JobViewSet.as_view({"post": "retry"}), name="retry"
+    ),
+    path(
+        "consents",
+        ConsentViewSet.as_view({"post": "give", "get": "list"}),
+        name="consents",
+    ),
+    path(
+        "consents/<path:consent_id>/revoke",
+        ConsentViewSet.as_view({"post": "revoke"}),
+        name="revoke",
     ),
     path("cases/<path:case_id>", CaseViewSet.as_view({"get": "retrieve"}), name="case"),
 ]

@@ -12,6 +12,8 @@ class Scope(models.TextChoices):
     JOBS_WRITE = "jobs:write", "Submit, cancel and retry jobs"
     JOBS_READ = "jobs:read", "Read jobs and cases"
     DRAFTS = "drafts", "See drafts that no clinician has signed"
+    CONSENTS_READ = "consents:read", "Read consents"
+    CONSENTS_WRITE = "consents:write", "Record and revoke consents"
     TASKS_WRITE = "tasks:write", "Route tasks to agents"
     TASKS_READ = "tasks:read", "Read tasks"
     AGENTS_READ = "agents:read", "See agents and how they do"

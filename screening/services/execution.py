@@ -5,27 +5,32 @@ A worker holds many jobs: one UPDATE claims them, one renews their leases.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from audit.actions import Action
 from audit.services import record
+from consent.configured import required_scopes
+from consent.decision import Grant
+from consent.services import grants_of
 from milestones.rules import assess
 from routing.circuits import Circuits
 from routing.client import ModelClient
 from routing.configured import endpoint_rules
 from routing.connection import connect
 from routing.directory import Directory
-from routing.errors import RoutingError, TryAnother, UnusableAnswer
-from routing.policy import wish_of
+from routing.errors import ConsentMissing, RoutingError, TryAnother, UnusableAnswer
+from routing.permissions import permit
+from routing.policy import Standing, Wish, refusal_of, wish_of
 from routing.protocols import Request, protocol_of
 from routing.services.observation import Tallies, report
 from routing.targets import Target
@@ -62,36 +67,74 @@ def renew_leases(jobs: Sequence[Job], *, worker: str) -> set[UUID]:
     return ids - Job.objects.renew(ids, worker=worker)
 
 
+Grants = Mapping[tuple[str, str], tuple[Grant, ...]]
+"""The consents of each case, by clinic and identifier."""
+
+
+def grants_for(jobs: Iterable[Job]) -> Grants:
+    """Read the consents of the cases of many jobs, in one query."""
+    return grants_of({(job.clinic.slug, job.case.case_id) for job in jobs})
+
+
 def plan_job(
-    job: Job, directory: Directory, circuits: Circuits, *, probing: str = ""
+    job: Job,
+    directory: Directory,
+    circuits: Circuits,
+    *,
+    grants: Grants,
+    probing: str = "",
 ) -> Plan:
-    """Decide where the job goes: by its wish, and by how each target stands.
+    """Decide where the job goes: by its wish and its consents, and by how each target
+    stands.
 
     ``probing`` names a target whose probe this job has been given already.
     """
     chosen = directory.choose(
-        wish_of(job.payload, priority=job.priority),
+        wish_of_job(job, grants),
         clinic=job.clinic.slug,
         circuits=circuits,
         probing=probing,
     )
     return Plan(
         targets=chosen.targets,
-        explained=chosen.decision.explain(),
-        error=chosen.decision.error,
+        decision=chosen.decision,
+        has_consents=bool(grants[job.clinic.slug, job.case.case_id]),
     )
+
+
+def wish_of_job(job: Job, grants: Grants) -> Wish:
+    """Read what a job asks for, and where it may go by its words and its consents."""
+    return permit(
+        wish_of(job.payload, priority=job.priority),
+        grants[job.clinic.slug, job.case.case_id],
+        named=(job.payload.get("consent") or {}).get("consent_id", ""),
+        required=required_scopes(),
+    )
+
+
+def still_allowed(job: Job, standing: Standing) -> bool:
+    """Say whether the consents allow the job to go to a target at this very moment."""
+    try:
+        wish = wish_of_job(job, grants_for([job]))
+    finally:
+        connection.close()
+    return not refusal_of(standing, wish)
 
 
 async def ask_model(client: ModelClient, job: Job, plan: Plan) -> Outcome:
     """Ask the planned targets in turn until one answers; never raises a routing error.
 
-    This is the one retry loop. What may be tried again later is settled as such.
+    This is the one retry loop. What may be tried again later is settled as such. Of a
+    case that has consents they are read once more before each call, so that one revoked
+    meanwhile keeps the data here.
     """
     tries: list[Tried] = []
     error = plan.error
     for target in plan.targets:
         begun = time.monotonic()
         try:
+            if plan.has_consents:
+                await _check_consent(job, plan, target)
             asked = protocol_of(target).request(
                 target, job.case.case_id, job.payload, os.environ
             )
@@ -111,6 +154,12 @@ async def ask_model(client: ModelClient, job: Job, plan: Plan) -> Outcome:
                 job=job, plan=plan, tries=tries, target=target.name, result=result
             )
     return Outcome(job=job, plan=plan, tries=tries, error=error)
+
+
+async def _check_consent(job: Job, plan: Plan, target: Target) -> None:
+    standing = plan.decision.standing(target.name)
+    if not await asyncio.to_thread(still_allowed, job, standing):
+        raise ConsentMissing(ConsentMissing.__doc__)
 
 
 async def _ask(
@@ -143,7 +192,8 @@ def run_job(job_id: UUID, *, worker: str) -> None:
     client = ModelClient(connections=1, rules=endpoint_rules())
     try:
         for job in jobs:
-            work = ask_model(client, job, plan_job(job, directory, circuits))
+            plan = plan_job(job, directory, circuits, grants=grants_for([job]))
+            work = ask_model(client, job, plan)
             outcome = _wait_renewing(client.start(work), job, worker)
             report(outcome.tries, circuits, tallies)
             settle([with_rules(outcome)], worker=worker)

@@ -16,10 +16,16 @@ from django.utils.dateparse import parse_datetime
 from audit.actions import Action
 from audit.services import Event, record
 from claims.statements import insert_returning
+from consent.configured import required_scopes
+from consent.services import grants_of, ledger_is_used
+from routing.errors import ConsentRequired
+from routing.permissions import permit
+from routing.policy import Wish
 from screening import queue
-from screening.errors import IdempotencyKeyBusy, IdempotencyKeyReused, ScreeningError
+from screening.errors import IdempotencyKeyBusy, IdempotencyKeyReused
 from screening.models import Case, Clinic, IdempotencyKey, Job
 from screening.submissions import fingerprint
+from wire.errors import Refusal
 
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -64,32 +70,33 @@ class Accepted:
 
 def submit_jobs(
     *, clinic: Clinic, client: str, submissions: Sequence[Submission]
-) -> list[Accepted | ScreeningError]:
+) -> list[Accepted | Refusal]:
     """Store cases, jobs, idempotency keys and audit events, or none of them.
 
     The ids go to RQ once all are committed; whether Redis takes them changes nothing.
     A submission whose key was used before gets the answer it got the first time. The
     answers come in the order of the submissions; one whose key was used for another
-    request is answered with that refusal, and the others are stored all the same.
+    request, or that its case's consents forbid, is answered with that refusal, and the
+    others are stored all the same.
 
     Raises:
         IdempotencyKeyBusy: a request with one of the keys is just being stored.
     """
-    fresh, answers = _sort(client, submissions)
+    fresh, answers = _permitted(clinic, *_sort(client, submissions))
     try:
         stored = _store(clinic, client, fresh)
     except IntegrityError:
         # Another request with one of the keys was committed in between: it answers now.
         if not any(submission.idempotency_key for submission in fresh):
             raise
-        fresh, answers = _sort(client, submissions)
+        fresh, answers = _permitted(clinic, *_sort(client, submissions))
         stored = _store(clinic, client, fresh)
 
     if stored:
         _enqueue(fresh)
     return [
         answer
-        if isinstance(answer, Accepted | ScreeningError)
+        if isinstance(answer, Accepted | Refusal)
         else Accepted(
             job_id=answer.job_id,
             case_id=answer.case_id,
@@ -97,6 +104,35 @@ def submit_jobs(
             replayed=answer is not submission,
         )
         for answer, submission in zip(answers, submissions, strict=True)
+    ]
+
+
+def _permitted(
+    clinic: Clinic,
+    fresh: list[Submission],
+    answers: list[Submission | Accepted | Refusal],
+) -> tuple[list[Submission], list[Submission | Accepted | Refusal]]:
+    """Refuse what the cases' consents do not allow, before anything is stored."""
+    if not fresh or not ledger_is_used():
+        return fresh, answers
+    grants = grants_of((clinic.slug, submission.case_id) for submission in fresh)
+    required = required_scopes()
+    refused = {
+        submission.job_id
+        for submission in fresh
+        if not permit(
+            Wish(),
+            grants[clinic.slug, submission.case_id],
+            named=(submission.payload.get("consent") or {}).get("consent_id", ""),
+            required=required,
+        ).permitted
+    }
+    left = [submission for submission in fresh if submission.job_id not in refused]
+    return left, [
+        ConsentRequired("The case's consents do not allow this.")
+        if isinstance(answer, Submission) and answer.job_id in refused
+        else answer
+        for answer in answers
     ]
 
 
@@ -115,12 +151,12 @@ def _enqueue(submissions: Sequence[Submission]) -> None:
 
 def _sort(
     client: str, submissions: Sequence[Submission]
-) -> tuple[list[Submission], list[Submission | Accepted | ScreeningError]]:
+) -> tuple[list[Submission], list[Submission | Accepted | Refusal]]:
     """Tell new submissions from repeated ones, in the request as well as the table."""
     known = _known_keys(client, submissions)
     first: dict[tuple[str, str], Submission] = {}
     fresh: list[Submission] = []
-    answers: list[Submission | Accepted | ScreeningError] = []
+    answers: list[Submission | Accepted | Refusal] = []
     for submission in submissions:
         key = (submission.endpoint, submission.idempotency_key)
         earlier = first.get(key)
@@ -149,7 +185,7 @@ def _known_keys(
     return {(known.endpoint, known.key): known for known in stale.all()}
 
 
-def _replay(known: IdempotencyKey, submission: Submission) -> Accepted | ScreeningError:
+def _replay(known: IdempotencyKey, submission: Submission) -> Accepted | Refusal:
     if known.fingerprint != submission.fingerprint():
         return _reused()
     queued_at = parse_datetime(known.answer["queued_at"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from routing.policy import Wish, choose_targets
 from screening.models import Clinic, Job
 from screening.outcomes import Outcome, Plan
 from screening.services.execution import claim_jobs
@@ -33,7 +34,7 @@ def claimed_job(worker: str = "w1", **fields: Any) -> Job:
 
 def outcome(job: Job, **fields: Any) -> Outcome:
     """Bring something back for a claim."""
-    plan = Plan(targets=(), explained={})
+    plan = Plan(targets=(), decision=choose_targets([], Wish()))
     return Outcome(job=job, plan=plan, tries=[], **fields)
 
 
