@@ -23,6 +23,7 @@ from routing.policy import (
     choose_targets,
     refusal_of,
 )
+from routing.registrations import PULL
 from routing.targets import Target
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ NOT_APPROVED = "not approved yet"
 DISABLED = "disabled"
 NOT_HEARD_OF = "not heard of"
 NOT_ALLOWED = "its endpoint is not allowed"
+PULLS = "pulls its work"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,6 +213,8 @@ def _unfit(agent: Agent, rules: EndpointRules) -> str:
         return DISABLED
     if agent.is_silent:
         return NOT_HEARD_OF
+    if agent.protocol == PULL:
+        return PULLS
     try:
         check_url(agent.endpoint, rules)
     except EndpointRefused:

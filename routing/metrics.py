@@ -25,6 +25,7 @@ STATES = (
     "not approved yet",
     "disabled",
     "its endpoint is not allowed",
+    "pulls its work",
 )
 
 

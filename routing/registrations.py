@@ -10,6 +10,9 @@ from routing.configured import endpoint_rules
 from routing.endpoints import EndpointRefused, check_url
 from wire.texts import WholeTextValidator
 
+PULL = "pull"
+"""The protocol of an agent that is never called: it leases its tasks."""
+
 AGENT_ID = WholeTextValidator(
     re.compile(r"^(?!(edge|cloud|auto)$)[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"),
     "1 to 64 letters, digits, dots, colons, hyphens and underscores; not edge, cloud "

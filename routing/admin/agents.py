@@ -20,7 +20,14 @@ from django.utils.safestring import SafeString
 from audit.pages import link
 from routing.admin.targets import TargetAdmin, ago, below, milliseconds
 from routing.models import Agent, Capability
-from routing.registrations import AGENT_ID, LOCATION, TOKEN_ENV, WORD, check_endpoint
+from routing.registrations import (
+    AGENT_ID,
+    LOCATION,
+    PULL,
+    TOKEN_ENV,
+    WORD,
+    check_endpoint,
+)
 from routing.services.overview import Row
 from routing.services.registration import (
     Registration,
@@ -52,8 +59,8 @@ IN_WORDS = {
 
 
 def protocols() -> list[tuple[str, str]]:
-    """List the ways in which a screening can be sent."""
-    return [(name, name) for name in settings.MODEL_PROTOCOLS]
+    """List the ways in which work gets to an agent."""
+    return [(name, name) for name in (*settings.MODEL_PROTOCOLS, PULL)]
 
 
 def yes_or_no(value: bool) -> str:
@@ -93,16 +100,28 @@ class RegistrationForm(AllowanceForm):
         }
         help_texts = {
             "agent_id": "Its name, which stays.",
-            "endpoint": "An https URL on an allowed port.",
+            "endpoint": "An https URL on an allowed port; none is needed for pull.",
             "location": "Such as edge-room-2 or cloud-west. At the edge, data stays in "
             "the clinic.",
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["endpoint"].required = False
+
     def clean(self) -> Any:
-        """Show the refusal of the service, if there was one."""
+        """Show the refusal of the service, if there was one.
+
+        Only an agent that pulls needs no endpoint.
+        """
         if self.refusal:
             raise ValidationError(self.refusal)
-        return super().clean()
+        found = super().clean() or self.cleaned_data
+        given = "endpoint" in self.errors or found.get("endpoint")
+        if not given and found.get("protocol") != PULL:
+            field = self.fields["endpoint"]
+            self.add_error("endpoint", field.error_messages["required"])
+        return found
 
 
 @admin.register(Agent)

@@ -14,7 +14,7 @@ from routing.errors import InvalidTaskType
 from routing.models import Agent, Capability
 from routing.models.tasks import Priority, TaskType
 from routing.protocols import PROTOCOLS
-from routing.registrations import AGENT_ID, LOCATION, WORD, check_endpoint
+from routing.registrations import AGENT_ID, LOCATION, PULL, WORD, check_endpoint
 from wire.fields import (
     StrictBooleanField,
     StrictCharField,
@@ -103,10 +103,11 @@ class RegistrationSerializer(StrictSerializer):
     agent_id = StrictCharField(max_length=64, validators=[AGENT_ID])
     capabilities = CapabilitiesField()
     endpoint = StrictCharField(
+        required=False,
         max_length=LONGEST_URL,
         validators=[check_endpoint],
         help_text="An https URL on an allowed port; what /call is below. See "
-        "docs/agents.md for what is refused.",
+        "docs/agents.md for what is refused. Needed unless the protocol is pull.",
     )
     location = StrictCharField(
         required=False, max_length=64, validators=[LOCATION], help_text="Default cloud."
@@ -114,9 +115,10 @@ class RegistrationSerializer(StrictSerializer):
     supports_raw_media = StrictBooleanField(required=False)
     version = StrictCharField(required=False, max_length=64, validators=[WORD])
     protocol = StrictChoiceField(
-        choices=[(name, name) for name in PROTOCOLS],
+        choices=[(name, name) for name in (*PROTOCOLS, PULL)],
         required=False,
-        help_text="How screenings are sent to it; native when absent.",
+        help_text="How screenings are sent to it; native when absent. With pull it is "
+        "never called, and leases its tasks.",
     )
     model = StrictCharField(
         required=False,
@@ -125,6 +127,14 @@ class RegistrationSerializer(StrictSerializer):
         help_text="The name of its model, where the protocol needs one.",
     )
     gpu = StrictBooleanField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Ask for an endpoint where the agent is to be called."""
+        if "endpoint" not in attrs and attrs.get("protocol") != PULL:
+            raise serializers.ValidationError(
+                {"endpoint": serializers.Field.default_error_messages["required"]}
+            )
+        return attrs
 
 
 class RegistrationQuerySerializer(RegistrationSerializer):

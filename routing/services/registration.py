@@ -23,10 +23,10 @@ class Registration:
     """What an agent says of itself."""
 
     agent_id: str
-    endpoint: str
-    """Checked already, see `routing.endpoints`."""
-
     capabilities: tuple[str, ...]
+    endpoint: str = ""
+    """Checked already, see `routing.endpoints`; empty for one that is never called."""
+
     location: str = "cloud"
     supports_raw_media: bool = False
     protocol: str = "native"

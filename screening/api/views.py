@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
-from functools import lru_cache
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -22,6 +19,7 @@ from screening.api.paging import Cursor, read_cursor
 from screening.api.serializers import JOB_COLUMNS, CaseSerializer, JobSerializer
 from screening.models import Case, Job, Scope
 from screening.services.intervention import cancel_job, replay_job
+from wire.holding import held_requests
 from wire.texts import CASE_ID, pattern_of
 
 JOB_NOT_FOUND = "job not found"
@@ -39,12 +37,6 @@ CASE_ID_PARAMETER = OpenApiParameter(
     },
     OpenApiParameter.PATH,
 )
-
-
-@lru_cache(maxsize=1)
-def held_requests() -> threading.BoundedSemaphore:
-    """Return the places for held requests: each takes a thread from all the others."""
-    return threading.BoundedSemaphore(settings.MAX_HELD_REQUESTS)
 
 
 class JobViewSet(ClinicViewSet):

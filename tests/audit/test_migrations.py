@@ -14,8 +14,10 @@ from tests.system.stack import Stack
 pytestmark = pytest.mark.system
 
 TRIGGERS = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' "
+    "AND name LIKE 'audit%' ORDER BY name",
     "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal "
+    "AND tgname LIKE 'audit%' "
     "UNION SELECT proname FROM pg_proc WHERE proname = 'audit_refuse' ORDER BY 1",
 }
 INSTALLED = {

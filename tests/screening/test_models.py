@@ -21,7 +21,7 @@ from screening.models import Case, Clinic, IdempotencyKey, Job, Review
 from screening.results import RISING
 from tests.system.stack import Stack
 
-OUR_APPS = ["screening", "routing", "audit"]
+OUR_APPS = ["screening", "audit"]
 LONG_AGO = timezone.make_aware(datetime(2026, 1, 5, 9, 0))  # noqa: DTZ001 - made aware
 RESULT = {"risk": "monitor"}
 VALID: dict[str, dict[str, Any]] = {

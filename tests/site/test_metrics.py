@@ -93,7 +93,7 @@ def test_every_state_that_there_is_has_a_place(api):
     from routing.policy import ILL
 
     known = {directory.NOT_APPROVED, directory.DISABLED, directory.NOT_HEARD_OF}
-    known |= {directory.NOT_ALLOWED, ILL}
+    known |= {directory.NOT_ALLOWED, directory.PULLS, ILL}
     known |= {overview.READY, overview.RESTING, overview.PROBED}
     assert known == set(STATES)
 
