@@ -63,7 +63,7 @@ class ConsentAdmin(ReadOnly):
     search_fields = ["case_id"]  # any, so that the box is shown: see `exact_search`
     search_help_text = "A case or a consent, exactly as it is written."
     exact_search = {"case_id": str, "consent_id": str}
-    actions = None
+    actions: Any = None
     fields: ClassVar[Any] = [
         "state_tag",
         "case_id",

@@ -158,6 +158,7 @@ class StreamWorker(Line[Task, TaskOutcome]):
                 self.client,
                 task,
                 choices[task.pk],
+                has_consents=bool(grants[task.clinic, task.case_id]),
                 seconds=settings.ROUTING_TIMEOUT_SECONDS,
             )
             self.begin(task, call)

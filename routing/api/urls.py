@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from routing.api.lease_views import LeaseViewSet
 from routing.api.task_views import TaskViewSet
 from routing.api.views import AgentViewSet
 
@@ -17,7 +18,22 @@ urlpatterns = [
         AgentViewSet.as_view({"post": "heartbeat"}),
         name="heartbeat",
     ),
+    path(
+        "agents/<path:agent_id>/lease",
+        LeaseViewSet.as_view({"post": "lease"}),
+        name="lease",
+    ),
     path("route_task", TaskViewSet.as_view({"post": "route"}), name="route_task"),
+    path(
+        "task/<path:task_id>/heartbeat",
+        LeaseViewSet.as_view({"post": "heartbeat"}),
+        name="task_heartbeat",
+    ),
+    path(
+        "task/<path:task_id>/result",
+        LeaseViewSet.as_view({"post": "result"}),
+        name="task_result",
+    ),
     path("task/<path:task_id>", TaskViewSet.as_view({"get": "retrieve"}), name="task"),
     path(
         "route_and_call",

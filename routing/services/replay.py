@@ -65,7 +65,7 @@ def counted(tasks: QuerySet[Task]) -> list[tuple[str, str, int]]:
 
 
 def in_turn(ids: Sequence[UUID]) -> Iterator[Task]:
-    """Yield those of the tasks that are dead letters, in order, read a few at a time."""
+    """Yield those of the tasks that are dead letters still, read a few at a time."""
     for start in range(0, len(ids), TOGETHER):
         some = ids[start : start + TOGETHER]
         letters = Task.objects.all().dead().defer(*BULKY).in_bulk(some)

@@ -154,13 +154,15 @@ async def ask_agents(
     task: Task,
     choice: Choice,
     *,
+    has_consents: bool,
     seconds: float,
     in_all: float | None = None,
 ) -> TaskOutcome:
     """Ask the candidates in turn until one does it; never raises a routing error.
 
-    Each call has ``seconds``, and all of them ``in_all``. The consents are read once
-    more before each, so that one revoked meanwhile keeps the data here.
+    Each call has ``seconds``, and all of them ``in_all``. Of a case that has consents
+    they are read once more before each call, so that one revoked meanwhile keeps the
+    data here.
     """
     until = time.monotonic() + in_all if in_all is not None else float("inf")
     outcome = TaskOutcome(
@@ -172,7 +174,7 @@ async def ask_agents(
         if left <= 0:
             break
         standing = choice.decision.standing(target.name)
-        if not await asyncio.to_thread(still_allowed, task, standing):
+        if has_consents and not await asyncio.to_thread(still_allowed, task, standing):
             return replace(outcome, error=ConsentMissing(ConsentMissing.__doc__))
         error: RoutingError | None = None
         output: Any = None

@@ -26,7 +26,8 @@ def run_at_once(task: Task, *, until: float) -> TaskOutcome | None:
     for: None. What failed here is no retry of the task's.
     """
     ours = desk()
-    choice = ours.choose(wish_of_task(task, grants_for([task])), clinic=task.clinic)
+    grants = grants_for([task])
+    choice = ours.choose(wish_of_task(task, grants), clinic=task.clinic)
     if not choice.targets:
         ring_for([task.pk])
         return None
@@ -34,7 +35,14 @@ def run_at_once(task: Task, *, until: float) -> TaskOutcome | None:
     if not claimed:
         return None
     left = until - time.monotonic()
-    asking = ask_agents(ours.client, task, choice, seconds=left, in_all=left)
+    asking = ask_agents(
+        ours.client,
+        task,
+        choice,
+        has_consents=bool(grants[task.clinic, task.case_id]),
+        seconds=left,
+        in_all=left,
+    )
     outcome = ours.client.start(asking).result()
     ours.note(outcome.tries)
     if outcome.error is None and outcome.tries:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from screening.admin import cases, clinics, jobs, reviews
+from screening.admin import cases, clinics, consents, jobs, reviews
 
-__all__ = ["cases", "clinics", "jobs", "reviews"]
+__all__ = ["cases", "clinics", "consents", "jobs", "reviews"]

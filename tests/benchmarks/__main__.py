@@ -3,6 +3,7 @@
 make bench                     everything, on PostgreSQL
 make bench ARGS="drain"        only the worker
 make bench ARGS="submit"       only the API
+make bench ARGS="tasks"        only the stream worker
 make bench ARGS="route"        only what a failing edge costs
 """
 
@@ -27,6 +28,8 @@ EARLIER = {
     "submit x 16, CPU ms": ("5.7", "2.6"),
     "submit x 64, p99 ms": ("-", "212"),
     "bulk, jobs/s": ("-", "-"),
+    "tasks, 0 ms, tasks/s": ("-", "-"),
+    "tasks, 200 ms x 32, tasks/s": ("-", "-"),
     "p95 beside an edge of 503s, ms": ("-", "-"),
     "p95 beside an edge that hangs, ms": ("-", "-"),
 }
@@ -74,6 +77,16 @@ def submit_figures(rounds: int) -> None:
     show("bulk, jobs/s", median(lambda: bulk(requests=4), rounds)["jobs/s"])
 
 
+def task_figures(rounds: int) -> None:
+    """Measure one stream worker."""
+    from tests.benchmarks.tasks import drain_tasks
+
+    quick = median(lambda: drain_tasks(tasks=3000, milliseconds=0), rounds)
+    show("tasks, 0 ms, tasks/s", quick["tasks/s"])
+    slow = median(lambda: drain_tasks(tasks=2000, milliseconds=200), rounds)
+    show("tasks, 200 ms x 32, tasks/s", slow["tasks/s"], bound=160)
+
+
 def route_figures(rounds: int) -> None:
     """Measure what a failing edge costs."""
     from tests.benchmarks.route import failing_edge
@@ -84,16 +97,21 @@ def route_figures(rounds: int) -> None:
     show("p95 beside an edge that hangs, ms", one["p95 ms"], one["cloud's p95 ms"])
 
 
+FIGURES = {
+    "drain": drain_figures,
+    "submit": submit_figures,
+    "tasks": task_figures,
+    "route": route_figures,
+}
+
 if __name__ == "__main__":
     os.environ.setdefault("TEST_DATABASE", "postgresql")
     parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("what", nargs="*", default=["drain", "submit", "route"])
+    parser.add_argument("what", nargs="*", choices=list(FIGURES), default=list(FIGURES))
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     sys.stdout.write(f"on {os.environ['TEST_DATABASE']}, {os.cpu_count()} cores, ")
     sys.stdout.write(f"median of {options.rounds}\n")
     sys.stdout.write(f"{'':36}{'now':>9}{'earlier':>10}{'prototype':>11}\n")
     for part in options.what:
-        {"drain": drain_figures, "submit": submit_figures, "route": route_figures}[
-            part
-        ](options.rounds)
+        FIGURES[part](options.rounds)

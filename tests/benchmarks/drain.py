@@ -20,6 +20,12 @@ import asyncio, sys
 from aiohttp import web
 ANSWER = (b'{"result": {"risk": "monitor", "summary": ["An answer."],'
           b' "confidence": 0.5, "explainability": [], "model_id": "null-1"}}')
+DONE = b'{"success": true, "output": {"done": true}}'
+async def call(request):
+    await request.read()
+    if DELAY:
+        await asyncio.sleep(DELAY)
+    return web.Response(body=DONE, content_type="application/json")
 async def infer(request):
     await request.read()
     if DELAY:
@@ -28,6 +34,7 @@ async def infer(request):
 DELAY = float(sys.argv[2]) / 1000
 app = web.Application()
 app.router.add_post("/infer", infer)
+app.router.add_post("/call", call)
 web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
 """
 

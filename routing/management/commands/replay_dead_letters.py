@@ -58,15 +58,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--limit", type=int, metavar="N", help="at most so many (default all)"
         )
-        parser.add_argument("--code", default="", help="only what this code stopped")
+        parser.add_argument("--code", help="only what this code stopped")
         parser.add_argument(
             "--task-type",
-            default="",
-            choices=["", *TaskType.values],
+            choices=TaskType.values,
             metavar="TYPE",
             help=f"only one of {', '.join(TaskType.values)}",
         )
-        parser.add_argument("--clinic", default="", metavar="SLUG", help="only its own")
+        parser.add_argument("--clinic", metavar="SLUG", help="only its own")
         parser.add_argument(
             "--older-than",
             type=int,
@@ -80,9 +79,9 @@ class Command(BaseCommand):
         dry_run: bool,
         rate: float,
         limit: int | None,
-        code: str,
-        task_type: str,
-        clinic: str,
+        code: str | None,
+        task_type: str | None,
+        clinic: str | None,
         older_than: int | None,
         **options: Any,
     ) -> None:
@@ -93,9 +92,9 @@ class Command(BaseCommand):
         """
         _check(rate=rate, limit=limit, code=code, clinic=clinic, older_than=older_than)
         letters = dead_letters(
-            code=code,
-            task_type=task_type,
-            clinic=clinic,
+            code=code or "",
+            task_type=task_type or "",
+            clinic=clinic or "",
             older_than=None if older_than is None else timedelta(seconds=older_than),
         )
         ids = list(letters.values_list("pk", flat=True)[:limit])
@@ -154,7 +153,12 @@ def stoppable() -> Iterator[threading.Event]:
 
 
 def _check(
-    *, rate: float, limit: int | None, code: str, clinic: str, older_than: int | None
+    *,
+    rate: float,
+    limit: int | None,
+    code: str | None,
+    clinic: str | None,
+    older_than: int | None,
 ) -> None:
     """Refuse what cannot be meant.
 
@@ -167,7 +171,8 @@ def _check(
         raise CommandError(f"--limit must be 1 to {MOST}.")
     if older_than is not None and not 0 <= older_than <= LONGEST_AGO:
         raise CommandError(f"--older-than must be 0 to {LONGEST_AGO} seconds.")
-    if code and not CODE.fullmatch(code):
+    # An empty word is a variable that was not set: it does not mean all of them.
+    if code is not None and not CODE.fullmatch(code):
         raise CommandError("--code must be an error code, such as MODEL_TIMEOUT.")
-    if clinic and not SLUG.fullmatch(clinic):
+    if clinic is not None and not SLUG.fullmatch(clinic):
         raise CommandError("--clinic must be a slug: letters, digits, - and _.")
