@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.context import request_id
@@ -48,3 +51,10 @@ def record(events: Iterable[Event]) -> None:
         )
         for event in events
     )
+
+
+def count_of(action: Action, *, actor: str, seconds: float) -> int:
+    """Count how often somebody did a thing in the last seconds, by the database."""
+    since = Now() - timedelta(seconds=seconds)
+    own = Audit.objects.filter(actor=actor, action=action, occurred_at__gt=since)
+    return own.count()

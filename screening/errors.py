@@ -37,3 +37,27 @@ class InvalidTransition(ScreeningError):
     """The job is not in a state from which this step can be taken."""
 
     code = "CONFLICT"
+
+
+class StalePage(ScreeningError):
+    """Somebody has saved, taken over or signed the review since the page was opened."""
+
+    code = "CONFLICT"
+
+
+class NotYours(ScreeningError):
+    """The review is another person's, or its clinic is none of the person's."""
+
+    code = "FORBIDDEN"
+
+
+class NotReady(ScreeningError):
+    """Something is left to do before the review may be signed or released."""
+
+    code = "CONFLICT"
+
+
+class WrongPassword(ScreeningError):
+    """The password is not right: nothing was signed."""
+
+    code = "FORBIDDEN"

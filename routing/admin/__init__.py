@@ -1,7 +1,7 @@
-"""Agents and model servers in the admin: how each does, and who may work."""
+"""Agents, model servers and tasks in the admin."""
 
 from __future__ import annotations
 
-from routing.admin import agents, targets
+from routing.admin import agents, targets, tasks
 
-__all__ = ["agents", "targets"]
+__all__ = ["agents", "targets", "tasks"]

@@ -13,7 +13,6 @@ from routing.api.serializers import CapabilitiesField, ObjectField, TaskTypeFiel
 from routing.models.tasks import Priority
 from wire.fields import (
     StrictBooleanField,
-    StrictCharField,
     StrictIntegerField,
     StrictNumberField,
     StrictSerializer,
@@ -45,12 +44,16 @@ class OutputField(serializers.Field):
 @extend_schema_field(
     {"type": "string", "maxLength": LONGEST_ERROR, "pattern": pattern_of(NO_NUL)}
 )
-class ErrorField(StrictCharField):
+class ErrorField(serializers.Field):
     """A text, which may be empty."""
 
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        """Take an empty one too."""
-        return data if data == "" else super().run_validation(data)
+    def to_internal_value(self, data: Any) -> str:
+        """Take a str as it is."""
+        if not isinstance(data, str) or len(data) > LONGEST_ERROR:
+            raise serializers.ValidationError(
+                f"This must be a string of at most {LONGEST_ERROR} characters."
+            )
+        return data
 
 
 class LeaseSerializer(StrictSerializer):
@@ -122,7 +125,6 @@ class ResultSerializer(AttemptSerializer):
     output = OutputField(required=False, help_text="The result, if it succeeded.")
     error = ErrorField(
         required=False,
-        max_length=LONGEST_ERROR,
         help_text="Why it did not, as a code of up to 64 letters, digits and . _ : -; "
         "other words are not kept.",
     )

@@ -44,7 +44,9 @@ TASK_STATES = ("queued", "in_progress", "completed", "failed", "dead_letter")
             },
             {
                 "type": "string",
-                "pattern": "^({0})(,({0}))*$".format("|".join(Capability.values)),
+                "pattern": "^({0})(,({0})){{0,{1}}}$".format(
+                    "|".join(Capability.values), MOST_CAPABILITIES - 1
+                ),
                 "maxLength": 512,
             },
         ]
@@ -292,7 +294,7 @@ class TaskStateSerializer(serializers.Serializer):
 
     task_id = serializers.CharField()
     status = serializers.ChoiceField(choices=[(s, s) for s in TASK_STATES])
-    result = AnythingField(allow_null=True)
+    result = AnythingField()
     error = serializers.CharField(allow_null=True)
     agent_id = serializers.CharField(allow_null=True)
     attempts = serializers.IntegerField(min_value=0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import ManyToManyField, QuerySet
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 
 from audit.pages import ReadOnly
@@ -19,6 +20,9 @@ class ClinicAdmin(admin.ModelAdmin):
 
     list_display = ["name", "slug"]
     search_fields = ["name", "slug"]
+    formfield_overrides: ClassVar[Any] = {
+        ManyToManyField: {"widget": CheckboxSelectMultiple}
+    }
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A clinic's cases are kept, and so is it."""

@@ -66,6 +66,7 @@ ReviewStateField = nullable_choice(
     [("QUEUED", "Waiting for a draft"), *Review.State.choices]
 )
 RiskField = nullable_choice(Risk.choices)
+OutcomeField = nullable_choice(Review.Outcome.choices)
 
 
 @extend_schema_field(
@@ -265,7 +266,11 @@ class JobSerializer(serializers.Serializer):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     result = serializers.DictField(
-        allow_null=True, help_text="The draft; null until signed without `drafts`."
+        allow_null=True,
+        help_text="What was signed; until then the draft, for keys with `drafts`.",
+    )
+    draft = serializers.DictField(
+        allow_null=True, help_text="What the model said, for keys with `drafts`."
     )
     error = serializers.CharField(allow_null=True, max_length=2048)
     error_code = serializers.CharField(allow_null=True)
@@ -273,7 +278,9 @@ class JobSerializer(serializers.Serializer):
     attempt = serializers.IntegerField(min_value=0)
     target = serializers.CharField(allow_null=True)
     model_id = serializers.CharField(allow_null=True)
-    risk = RiskField(help_text="What the case is listed under.")
+    risk = RiskField(help_text="What was signed, or what the case is listed under.")
+    outcome = OutcomeField(help_text="What the signature means.")
+    signed_at = serializers.DateTimeField(allow_null=True)
     priority = serializers.ChoiceField(choices=PRIORITIES)
 
 
@@ -286,6 +293,7 @@ class CaseSerializer(serializers.Serializer):
     jobs = JobSerializer(many=True)
 
 
+SIGNED = {Review.State.SIGNED_OFF, Review.State.DELIVERED}
 JOB_COLUMNS = (
     "id",
     "case__case_id",
@@ -296,6 +304,12 @@ JOB_COLUMNS = (
     "error",
     "error_code",
     "review__state",
+    "review__risk",
+    "review__summary",
+    "review__recommendations",
+    "review__parent_text",
+    "review__outcome",
+    "review__signed_off_at",
     "attempt",
     "target",
     "model_id",
@@ -308,24 +322,39 @@ def job_body(row: dict[str, Any], *, drafts: bool) -> dict[str, Any]:
     """Turn a row of `JOB_COLUMNS` into what the key may see.
 
     The release gate: without ``drafts``, nothing the model said is shown until a
-    clinician has signed.
+    clinician has signed; and then it is what was signed that is shown, to all. The
+    draft itself stays in ``draft``, for keys that may see drafts.
     """
     ended = row["status"] in Job.ENDED
-    signed = row["review__state"] in {Review.State.SIGNED_OFF, Review.State.DELIVERED}
-    visible = drafts or signed
+    signed = row["review__state"] in SIGNED
+    draft = row["result"] if drafts else None
+    risk = row["review__risk"] if signed else row["risk"]
     return {
         "job_id": row["id"],
         "case_id": row["case__case_id"],
         "status": row["status"],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
-        "result": row["result"] if visible else None,
+        "result": _signed_result(row) if signed else draft,
+        "draft": draft,
         "error": row["error"] or None,
         "error_code": row["error_code"] or None,
         "review_state": row["review__state"] or (None if ended else "QUEUED"),
         "attempt": row["attempt"],
         "target": row["target"] or None,
         "model_id": row["model_id"] or None,
-        "risk": (row["risk"] or None) if visible else None,
+        "risk": (risk or None) if drafts or signed else None,
+        "outcome": row["review__outcome"] or None,
+        "signed_at": row["review__signed_off_at"],
         "priority": row["priority"],
+    }
+
+
+def _signed_result(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a clinician signed, in the words of a result."""
+    return {
+        "risk": row["review__risk"],
+        "summary": row["review__summary"],
+        "recommendations": row["review__recommendations"],
+        "parent_text": row["review__parent_text"],
     }

@@ -27,6 +27,14 @@ from screening.results import listed_risk
 logger = logging.getLogger(__name__)
 
 MAX_UNUSABLE_ANSWERS = 3
+DUE = {
+    "refer": timedelta(hours=24),
+    "discuss": timedelta(days=3),
+    "unclassified": timedelta(days=3),
+    "monitor": timedelta(days=7),
+    "on_track": timedelta(days=14),
+}
+"""How soon a review is due, by what its case is listed under."""
 KEPT_ROUTES = 50
 
 
@@ -161,6 +169,7 @@ def _open_review(outcome: Outcome, risk: str) -> Review:
     usable = outcome.result.raw if not outcome.result.problems else {}
     return Review(
         job_id=outcome.job.pk,
+        due_at=Now() + DUE[risk],
         risk=risk,
         summary=usable.get("summary", []),
         recommendations=usable.get("recommendations", []),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from audit.actions import Action
 from audit.services import Event, record
+from consent.models import Consent
 from milestones.rules import assess
 from pediscreen_site.demo.cases import STORIES
 from routing.circuits import Circuits
@@ -18,6 +18,7 @@ from routing.models import Agent, TargetHealth
 from routing.policy import Standing, Wish, choose_targets
 from screening.models import ApiKey, Case, Clinic, Job, Review
 from screening.results import listed_risk
+from tests.screening.signing import make_reader, sign
 
 REFUSED_ANSWER = {"risk": "fine", "summary": "The child is well.", "confidence": 7.2}
 FAILED_TRY = {"target": "edge", "outcome": "MODEL_TIMEOUT", "milliseconds": 10_003}
@@ -97,15 +98,15 @@ def fill(number: int, *, start: int = 0) -> list[Job]:
             ("northgate", "Northgate Health Centre"),
         )
     ]
-    user, _ = get_user_model().objects.get_or_create(
-        username="a.osei", first_name="Amara", last_name="Osei"
-    )
     jobs = [make_job(n, clinics[n % 2]) for n in numbers]
     Job.objects.bulk_create(jobs)
-    Review.objects.bulk_create(
-        make_review(job, user, signed=n % 5 == 4)
-        for n, job in enumerate(jobs)
-        if job.status == "DONE"
+    reviews = [(n, make_review(job)) for n, job in enumerate(jobs) if is_done(job)]
+    Review.objects.bulk_create(review for _, review in reviews)
+    for n, review in reviews:
+        if n % 5 == 4 and review.risk != "unclassified":
+            sign(review, user=make_reader("a.osei", clinic=review.job.clinic))
+    Consent.objects.bulk_create(
+        make_consent(n, job) for n, job in zip(numbers, jobs, strict=True)
     )
     record(event for job in jobs for event in events_of(job))
     ApiKey.objects.bulk_create(
@@ -186,20 +187,32 @@ def end(job: Job, *, unusable: bool, lower: bool) -> None:
     job.finished_at = job.created_at + timedelta(seconds=13)
 
 
-def make_review(job: Job, user: Any, *, signed: bool) -> Review:
-    """Open the job's review, and sign it if that is asked for and allowed."""
+def is_done(job: Job) -> bool:
+    return job.status == "DONE"
+
+
+def make_review(job: Job) -> Review:
+    """Open the job's review."""
     usable = {} if job.result_problems else job.result or {}
-    review = Review(
+    return Review(
         job=job,
         risk=job.risk,
         summary=usable.get("summary", []),
         recommendations=usable.get("recommendations", []),
         parent_text=usable.get("parent_text", ""),
     )
-    if signed and job.risk != "unclassified":
-        review.state, review.signed_off_by = "SIGNED_OFF", user
-        review.signed_off_at = timezone.now()
-    return review
+
+
+def make_consent(n: int, job: Job) -> Consent:
+    """Make a consent of the job's case."""
+    return Consent(
+        clinic=job.clinic.slug,
+        case_id=job.case.case_id,
+        consent_id=f"consent-{n}",
+        scopes=["screening", "cloud_inference"],
+        given_by="parent",
+        recorded_by="key:intake",
+    )
 
 
 def events_of(job: Job) -> list[Event]:

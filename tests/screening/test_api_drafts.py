@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from screening.models import Case, Job, Review
 from screening.services.keys import create_key, default_clinic
+from tests.screening.signing import sign
 
-RESULT = {"risk": "refer", "summary": ["Xyzzy-Quux"], "parent_text": "Xyzzy-Quux"}
+RESULT = {"risk": "refer", "summary": ["Xyzzy-Quux"]}
 
 
 def client_with(scopes):
@@ -48,13 +48,6 @@ def job(api):
     return job
 
 
-def sign(job, state):
-    user = User.objects.create(username="dr")
-    Review.objects.filter(job=job).update(
-        state=state, signed_off_by=user, signed_off_at=timezone.now()
-    )
-
-
 READS = {
     "status": lambda client, job: client.get(f"/api/status/{job.pk}").json(),
     "jobs": lambda client, job: client.get("/api/jobs").json()[0],
@@ -75,13 +68,40 @@ def test_without_the_scope_an_unsigned_draft_is_not_shown(reader, job, read):
 
 @reads
 @pytest.mark.parametrize("state", ["SIGNED_OFF", "DELIVERED"])
-def test_without_the_scope_a_signed_draft_is_shown(reader, job, read, state):
-    sign(job, state)
+def test_without_the_scope_what_was_signed_is_shown_and_the_draft_is_not(
+    reader, job, read, state
+):
+    sign(job.review, state=state, summary=["Signed-Words"])
 
     body = read(reader, job)
 
-    assert body["review_state"] == state
-    assert (body["result"], body["risk"]) == (RESULT, "refer")
+    assert (body["review_state"], body["outcome"]) == (state, "modified")
+    assert body["result"] == {
+        "risk": "refer",
+        "summary": ["Signed-Words"],
+        "recommendations": [],
+        "parent_text": "",
+    }
+    assert (body["risk"], body["draft"]) == ("refer", None)
+    assert "Xyzzy-Quux" not in json.dumps(body)
+
+
+@reads
+def test_after_an_overriding_signature_its_risk_is_shown_and_not_the_drafts(job, read):
+    Job.objects.update(risk="monitor", model_risk="monitor")
+    job.refresh_from_db()
+    sign(
+        job.review,
+        risk="discuss",
+        reason_code="concern",
+        reason_text="An invented reason.",
+    )
+
+    for scopes in (["jobs:read"], ["jobs:read", "drafts"]):
+        body = read(client_with(scopes), job)
+        assert (body["risk"], body["result"]["risk"]) == ("discuss", "discuss")
+        assert body["outcome"] == "overrode"
+        assert body["draft"] == (RESULT if "drafts" in scopes else None)
 
 
 @reads
@@ -101,7 +121,7 @@ def test_the_key_of_the_environment_sees_drafts(api, job, read):
 @pytest.mark.parametrize("state", ["REQUIRES_REVIEW", "SIGNED_OFF"])
 def test_what_was_submitted_is_never_given_back(api, job, read, state):
     if state == "SIGNED_OFF":
-        sign(job, state)
+        sign(job.review, state=state)
 
     assert "observations" not in json.dumps(read(api, job))
 

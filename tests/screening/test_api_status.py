@@ -18,6 +18,7 @@ from screening.services.keys import create_key
 FIELDS = {
     *["job_id", "case_id", "status", "created_at", "updated_at", "result", "error"],
     *["error_code", "review_state", "attempt", "target", "model_id", "risk"],
+    *["draft", "outcome", "signed_at"],
     "priority",
 }
 

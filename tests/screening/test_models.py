@@ -11,14 +11,24 @@ from typing import Any
 import pytest
 import time_machine
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, connections, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit.actions import Action
 from audit.models import Audit
-from screening.models import Case, Clinic, IdempotencyKey, Job, Review
+from screening.models import (
+    Addendum,
+    Case,
+    Clinic,
+    IdempotencyKey,
+    Job,
+    Review,
+    SecondRead,
+)
 from screening.results import RISING
+from tests.screening.signing import unlock
 from tests.system.stack import Stack
 
 OUR_APPS = ["screening", "audit"]
@@ -55,9 +65,35 @@ def make_job(**values: Any) -> Job:
 
 def make_review(user: Any, **values: Any) -> Review:
     if values.get("state", "REQUIRES_REVIEW") != "REQUIRES_REVIEW":
-        values = {"signed_off_by": user, "signed_off_at": LONG_AGO, **values}
+        # The lock would refuse it before any constraint is asked.
+        unlock()
+        values = {
+            "signed_off_by": user,
+            "signed_off_at": LONG_AGO,
+            "outcome": "approved",
+            "meaning": "It means something.",
+            "content_digest": "0" * 64,
+            **values,
+        }
+    if values.get("state") == "DELIVERED":
+        values = {"released_by": user, "released_at": LONG_AGO, **values}
     job = make_job(**VALID["DONE"])
     return Review.objects.create(job=job, **{"risk": "monitor", **values})
+
+
+def make_read(user: Any, **values: Any) -> SecondRead:
+    other, _ = User.objects.get_or_create(username="another")
+    usual = {"first_reader": user, "reader": other, "risk": "refer", "why": "So."}
+    return SecondRead.objects.create(review=make_review(user), **usual | values)
+
+
+def make_addenda(user: Any) -> None:
+    unlock("screening_addendum")
+    review = make_review(user)
+    for _ in range(2):
+        Addendum.objects.create(
+            review=review, number=1, text="More.", signed_off_by=user
+        )
 
 
 def twice(make: Callable[[], Any]) -> Callable[[Any], Any]:
@@ -120,6 +156,35 @@ VIOLATIONS: list[tuple[str, Callable[[Any], Any]]] = [
         "review_signed_with_a_usable_risk",
         lambda user: make_review(user, state="SIGNED_OFF", risk="unclassified"),
     ),
+    *(
+        (
+            "review_signed_with_meaning_and_digest",
+            lambda user, name=name: make_review(user, state="SIGNED_OFF", **{name: ""}),
+        )
+        for name in ("outcome", "meaning", "content_digest")
+    ),
+    (
+        "review_signed_with_meaning_and_digest",
+        lambda user: make_review(user, outcome="approved"),
+    ),
+    (
+        "review_released_only_if_signed",
+        lambda user: make_review(user, released_by=user, released_at=LONG_AGO),
+    ),
+    (
+        "review_released_only_if_signed",
+        lambda user: make_review(user, state="DELIVERED", released_by=None),
+    ),
+    ("second_read_by_another_person", lambda user: make_read(user, reader=user)),
+    (
+        "second_read_decided_by_a_third_person",
+        lambda user: make_read(user, adjudicator=user),
+    ),
+    (
+        "second_read_gives_a_usable_risk",
+        lambda user: make_read(user, risk="unclassified"),
+    ),
+    ("addendum_numbered_once", lambda user: make_addenda(user)),
     ("idempotency_key_once_per_client", twice(make_key)),
     (
         "audit_names_its_actor",

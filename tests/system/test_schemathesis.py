@@ -56,6 +56,17 @@ def seed(stack: Stack, model: StubModel) -> list[str]:
     return [*job_ids, waiting, cancelled]
 
 
+def seed_leases(stack: Stack) -> list[str]:
+    """Let the agent hold tasks; return their ids."""
+    for _ in range(64):
+        stack.route_task()
+    found = [
+        stack.session.post(f"{stack.url}/agents/{AGENT}/lease", json={"max": 32})
+        for _ in range(2)
+    ]
+    return [task["task_id"] for one in found for task in one.json()["tasks"]]
+
+
 async def agent(request: web.Request) -> web.Response:
     """Answer any task."""
     return web.json_response({"success": True, "output": {}})
@@ -69,6 +80,7 @@ def test_every_answer_is_as_the_schema_says(model, tmp_path):
             EDGE_MODEL_URL=model.url,
             MAX_HELD_REQUESTS=0,
             JOB_MAX_ATTEMPTS=1,
+            JOB_LEASE_SECONDS=3600,
             AGENT_APPROVAL="false",
             AGENT_PLAIN_HTTP="true",
             AGENT_ALLOWED_NETWORKS="127.0.0.0/8",
@@ -78,6 +90,7 @@ def test_every_answer_is_as_the_schema_says(model, tmp_path):
         stack.start_api()
         job_ids = seed(stack, model)
         stack.register_agent(AGENT, url, capabilities=CAPABILITIES, location="edge")
+        task_ids = seed_leases(stack)
 
         generated = subprocess.run(
             [
@@ -95,6 +108,7 @@ def test_every_answer_is_as_the_schema_says(model, tmp_path):
                 "SCHEMATHESIS_HOOKS": __file__,
                 "SEEDED_URL": stack.url,
                 "SEEDED_JOBS": ",".join(job_ids),
+                "SEEDED_TASKS": ",".join(task_ids),
             },
             capture_output=True,
             text=True,
@@ -109,6 +123,8 @@ def test_every_answer_is_as_the_schema_says(model, tmp_path):
         assert "SAFE_ERROR" not in said
         assert "Traceback" not in stack.log("api"), stack.log("api")[-4000:]
         assert '"ERROR"' not in stack.log("api"), stack.log("api")[-4000:]
+        # No stream worker runs: these are results of leases.
+        assert stack.count("status = 'DONE' AND task_type = 'embed'")
         jobs = stack.rows("SELECT count(*) FROM screening_job")
         submitted = stack.rows(
             "SELECT count(*) FROM audit_audit WHERE action = 'job.submitted'"
@@ -121,6 +137,7 @@ def test_every_answer_is_as_the_schema_says(model, tmp_path):
 chance = random.Random(SEED or None)
 SEEDED_URL = os.environ.get("SEEDED_URL", "")
 SEEDED_JOBS = os.environ.get("SEEDED_JOBS", "").split(",")
+SEEDED_TASKS = os.environ.get("SEEDED_TASKS", "").split(",")
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -134,9 +151,9 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Put in what no schema can say.
 
     An endpoint is one that may be called, an agent one that is there. An integer is
-    written as one (to JSON Schema 24.0 is an integer too); a cursor is
-    one that the server gave out; an idempotency key is new; an embedding fits its
-    shape. And half of the ids are of things that exist.
+    written as one (to JSON Schema 24.0 is an integer too), and a text holds no NUL; a
+    cursor is one that the server gave out; an idempotency key is new; an embedding
+    fits its shape. And half of the ids are of things that exist.
     """
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
@@ -151,8 +168,14 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
             case.path_parameters["job_id"] = chance.choice(SEEDED_JOBS)
         if "case_id" in (case.path_parameters or {}):
             case.path_parameters["case_id"] = chance.choice(CASE_IDS)
+        if "task_id" in (case.path_parameters or {}):
+            case.path_parameters["task_id"] = chance.choice(SEEDED_TASKS)
+            if isinstance(case.body, dict):
+                case.body["attempt"] = chance.choice([1, 1, 1, 2])
     if case.operation.path == "/register_agent" and isinstance(case.body, dict):
         case.body["endpoint"] = f"https://{chance.randbytes(4).hex()}.example.org/"
+        if case.body.get("agent_id") == AGENT:
+            case.body["capabilities"] = CAPABILITIES
     if case.operation.path == "/route_and_call" and isinstance(case.body, dict):
         case.body["timeout_ms"] = 10_000
     if "agent_id" in (case.path_parameters or {}):
@@ -190,13 +213,15 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
 
 
 def whole(value: Any) -> Any:
-    """Copy a value with every whole number as an int."""
+    """Copy a value with every whole number as an int, and without NUL."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
+    if isinstance(value, str):
+        return value.replace("\0", "")
     if isinstance(value, list):
         return [whole(inner) for inner in value]
     if isinstance(value, dict):
-        return {key: whole(inner) for key, inner in value.items()}
+        return {whole(key): whole(inner) for key, inner in value.items()}
     return value
 
 

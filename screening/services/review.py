@@ -1,0 +1,240 @@
+"""The clinician's side of a job, up to its signature: claimed, written, read twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from audit.actions import Action
+from audit.services import Event, record
+from screening.errors import NotReady, NotYours, StalePage
+from screening.models import Review, SecondRead
+from screening.results import RISING
+
+WRITTEN = (
+    *("risk", "reason_code", "reason_text"),
+    *("summary", "recommendations", "parent_text", "note"),
+)
+ASKED = "asked"
+LOWERED_REFER = "lowered_refer"
+
+
+def reviews_of(user: User) -> QuerySet[Review]:
+    """Return the reviews that a person may see: those of the person's clinics."""
+    reviews = Review.objects.select_related("job__case", "job__clinic")
+    if user.is_superuser:
+        return reviews
+    return reviews.filter(job__clinic__members=user)
+
+
+def claim_review(review: Review, *, user: User) -> None:
+    """Take a review that nobody has. To claim one's own again is harmless.
+
+    Raises:
+        NotYours: another person has it, or it is signed, or another clinic's.
+    """
+    with transaction.atomic(durable=True):
+        own = open_reviews(review, user).filter(Q(assignee=None) | Q(assignee=user))
+        if not own.update(assignee=user, claimed_at=Now(), updated_at=Now()):
+            raise NotYours("Somebody else has this review, or it is signed.")
+        record([review_event(review, Action.REVIEW_CLAIMED, user)])
+
+
+def give_up_claim(review: Review, *, user: User) -> None:
+    """Leave a review to whoever comes next; what was written stays.
+
+    To leave one that is not yours does nothing.
+    """
+    with transaction.atomic(durable=True):
+        own = open_reviews(review, user).filter(assignee=user)
+        if own.update(assignee=None, claimed_at=None, updated_at=Now()):
+            record([review_event(review, Action.REVIEW_RELEASED, user)])
+
+
+def save_review(
+    review: Review, *, user: User, version: int, values: Mapping[str, Any]
+) -> int:
+    """Store what was written, over the version that the writer saw; return the new one.
+
+    Who saves has the review. A changed family text needs its approval anew.
+
+    Raises:
+        StalePage: somebody has saved since, or has the review, or it is signed.
+    """
+    assert set(values) <= set(WRITTEN), values
+    with transaction.atomic(durable=True):
+        changed = dict(values)
+        before = Review.objects.filter(pk=review.pk).values("parent_text").get()
+        if changed.get("parent_text", before["parent_text"]) != before["parent_text"]:
+            changed |= {"family_approved_by": None, "family_approved_at": None}
+        _write(review, user, version, changed)
+        fields = sorted(values)
+        event = review_event(
+            review, Action.REVIEW_SAVED, user, version=version + 1, fields=fields
+        )
+        record([event])
+    return version + 1
+
+
+def acknowledge_flags(
+    review: Review, *, user: User, version: int, keys: list[str]
+) -> int:
+    """Store that the person has read safety flags of the draft; return the new version.
+
+    Raises:
+        StalePage: see `save_review`.
+    """
+    with transaction.atomic(durable=True):
+        known = list(Review.objects.get(pk=review.pk).acknowledged)
+        have = {entry["key"] for entry in known}
+        when = timezone.now().isoformat()
+        known += [
+            {"key": key, "by": user.pk, "at": when} for key in keys if key not in have
+        ]
+        _write(review, user, version, {"acknowledged": known})
+        record(
+            [
+                review_event(
+                    review, Action.REVIEW_FLAG_ACKNOWLEDGED, user, flags=len(keys)
+                )
+            ]
+        )
+    return version + 1
+
+
+def approve_family_text(review: Review, *, user: User, version: int) -> int:
+    """Store that the family may read the text as it is; return the new version.
+
+    Raises:
+        StalePage: see `save_review`.
+    """
+    with transaction.atomic(durable=True):
+        _write(
+            review,
+            user,
+            version,
+            {"family_approved_by": user, "family_approved_at": Now()},
+        )
+        record([review_event(review, Action.REVIEW_FAMILY_APPROVED, user)])
+    return version + 1
+
+
+def ask_for_second_read(review: Review, *, user: User, version: int) -> int:
+    """Store that a second reader is to give a view; return the new version.
+
+    Raises:
+        StalePage: see `save_review`.
+    """
+    with transaction.atomic(durable=True):
+        _write(review, user, version, {"second_read_for": ASKED})
+        record([review_event(review, Action.REVIEW_SECOND_READ_ASKED, user)])
+    return version + 1
+
+
+def send_second_read(review: Review, *, user: User, risk: str, why: str) -> SecondRead:
+    """Store a second reader's own view, once and for good.
+
+    Raises:
+        NotYours: it is the first reader's own review, or another clinic's.
+        NotReady: nobody has it yet, or a view was given already, or none is usable.
+    """
+    if risk not in RISING or not why.strip():
+        raise NotReady("A second read gives a risk and says why.")
+    with transaction.atomic(durable=True):
+        found = open_reviews(review, user).select_for_update(of=("self",)).first()
+        if found is None or found.assignee_id is None:
+            raise NotReady("The first reader has not taken this review yet.")
+        if found.assignee_id == user.pk:
+            raise NotYours("A second read is another person's.")
+        try:
+            with transaction.atomic():
+                read = SecondRead.objects.create(
+                    review=found,
+                    first_reader_id=found.assignee_id,
+                    reader=user,
+                    risk=risk,
+                    why=why.strip(),
+                )
+        except IntegrityError:
+            raise NotReady("A second view was given already.") from None
+        record([review_event(review, Action.REVIEW_SECOND_READ, user)])
+    return read
+
+
+def adjudicate(review: Review, *, user: User, risk: str, why: str) -> None:
+    """Store what a third person decides where two readers differ, once and for good.
+
+    Raises:
+        NotYours: the person is one of the two readers, or has not got the right.
+        NotReady: there is nothing to decide, or it is decided already.
+    """
+    if risk not in RISING or not why.strip():
+        raise NotReady("A decision gives a risk and says why.")
+    if not user.has_perm("screening.adjudicate_review"):
+        raise NotYours("Only who has the right decides between two readers.")
+    with transaction.atomic(durable=True):
+        if not open_reviews(review, user).exists():
+            raise NotYours("The review is signed, or another clinic's.")
+        read = SecondRead.objects.filter(review=review).first()
+        if read is None:
+            raise NotReady("There are not two readers yet.")
+        if user.pk in {read.first_reader_id, read.reader_id}:
+            raise NotYours("A third person decides between two readers.")
+        decided = SecondRead.objects.filter(pk=read.pk, adjudicator=None).update(
+            adjudicator=user,
+            adjudicated_risk=risk,
+            adjudicated_why=why.strip(),
+            adjudicated_at=Now(),
+        )
+        if not decided:
+            raise NotReady("It is decided already.")
+        record([review_event(review, Action.REVIEW_ADJUDICATED, user)])
+
+
+def open_reviews(review: Review, user: User) -> QuerySet[Review]:
+    """Keep the review if it is not signed, and of one of the person's clinics."""
+    kept = reviews_of(user).filter(pk=review.pk, state=Review.State.REQUIRES_REVIEW)
+    return Review.objects.filter(pk__in=kept.values("pk"))
+
+
+def review_event(review: Review, action: Action, user: User, **detail: Any) -> Event:
+    """Name a review by its job; ``detail`` holds codes, counts and versions."""
+    return Event(
+        action=action,
+        actor=f"user:{user.pk}",
+        clinic=review.job.clinic.slug,
+        case_id=review.job.case.case_id,
+        job_id=review.job_id,
+        detail=detail,
+    )
+
+
+def _write(review: Review, user: User, version: int, values: Mapping[str, Any]) -> None:
+    """Change the one version that the writer saw, in the caller's transaction.
+
+    Raises:
+        StalePage: it is not the newest any more, or not the writer's.
+    """
+    seen = open_reviews(review, user).filter(
+        Q(assignee=None) | Q(assignee=user), version=version
+    )
+    written = seen.update(
+        **values,
+        assignee=user,
+        version=F("version") + 1,
+        updated_at=Now(),
+    )
+    if not written:
+        newest = Review.objects.filter(pk=review.pk).values("version", "state").get()
+        raise StalePage(
+            "Somebody has saved, taken over or signed this review since you opened it. "
+            "Nothing of yours was stored.",
+            version=newest["version"],
+            state=newest["state"],
+        )
