@@ -10,6 +10,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
+from django.urls import path
 
 LONGEST_SEARCH = 200
 WORKED_WITH_FIRST = ["screening", "routing", "audit"]
@@ -33,6 +34,17 @@ class DeskSite(admin.AdminSite):
             return guarded(request, *args, **kwargs)
 
         return update_wrapper(inner, guarded)
+
+    def get_urls(self) -> list[Any]:
+        """Add the page on all work to those of the models."""
+        # Imported late: this module is loaded before there are models.
+        from screening.admin.work import replay_view, work_view
+
+        return [
+            path("work/", self.admin_view(work_view), name="work"),
+            path("work/replay/", self.admin_view(replay_view), name="work_replay"),
+            *super().get_urls(),
+        ]
 
     def get_app_list(
         self, request: HttpRequest, app_label: str | None = None

@@ -249,6 +249,11 @@ AGENT_ALLOWED_PORTS = ports(
 
 CONSENT_REQUIRED_SCOPES = choices("CONSENT_REQUIRED_SCOPES", CONSENT_SCOPES)
 
+# --- Reviews: when a second person reads ---------------------------------------
+
+SECOND_READ_CONFIDENCE = number("SECOND_READ_CONFIDENCE", 0.2, minimum=0, maximum=1)
+SECOND_READ_SHARE = number("SECOND_READ_SHARE", 0, minimum=0, maximum=1)
+
 # --- HTTP API -----------------------------------------------------------------
 
 API_KEY = key("API_KEY")

@@ -126,6 +126,7 @@ def left_to_do(
     reason_text: str,
     unacknowledged: Sequence[str],
     family_approved: bool,
+    unsafe_for_family: Sequence[str],
     second_read_for: str,
     second_risk: str,
     decided_risk: str,
@@ -133,7 +134,8 @@ def left_to_do(
     """List what is left before the report may be signed; nothing: it may be.
 
     ``listed`` is what the case was listed under; ``unacknowledged`` names the safety
-    flags that nobody has ticked; ``second_read_for`` says why a second read is needed
+    flags that nobody has ticked, ``unsafe_for_family`` the kinds of words that must not
+    stay in the family text; ``second_read_for`` says why a second read is needed
     (empty: it is not), ``second_risk`` and ``decided_risk`` what the second reader and
     the adjudicator gave (empty: nothing yet).
     """
@@ -153,6 +155,14 @@ def left_to_do(
                 field="reason_code",
             )
         )
+    left += [
+        Todo(
+            code="unsafe",
+            words=f"Take the words of a {kind} out of the family text",
+            field="parent_text",
+        )
+        for kind in unsafe_for_family
+    ]
     if report.parent_text and not family_approved:
         left.append(
             Todo(code="family", words="Approve the family text", field="parent_text")

@@ -45,8 +45,8 @@ SETS = {
     "development": "development | speech | language | talking | movement | behavior"
     " | behaviour | child | he | she | everything | all"
     " | child | result | results | score | scores | screen | screening",
-    "confirmed": "made | given | diagnosed | confirmed | established | decided | proven | known"
-    " | predicted | promised | guaranteed",
+    "confirmed": "made | given | diagnosed | confirmed | established | decided | proven"
+    " | known | predicted | promised | guaranteed",
 }
 
 
@@ -269,8 +269,9 @@ TERMS = (
         kind="frame",
         why="It says that the screening, or anybody, cannot know.",
         phrases="""
-        whether | whether or not | {does not} mean | {does not} necessarily mean | {does not} prove
-        not mean | {cannot} diagnose | {cannot} establish | {cannot} confirm
+        whether | whether or not | {does not} mean | {does not} necessarily mean
+        {does not} prove | not mean | {cannot} diagnose | {cannot} establish
+        {cannot} confirm
         {cannot} prove | {cannot} predict | {cannot} promise | {cannot} guarantee
         {cannot} say that | {cannot} say if | {cannot} tell if | {cannot} tell that
         {cannot} tell us if | {cannot} tell you if | {does not} tell us if
@@ -281,8 +282,8 @@ TERMS = (
         {nobody} can know | {nobody} can say | {nobody} can tell | {nobody} can promise
         {nobody} can diagnose | {nobody} can guarantee | {nobody} knows
         not know if | don't know if | unclear if | not clear if | no way to know
-        only a {specialist} can | only an evaluation can | only {specialist} can | not a test for | no test for
-        not the same as
+        only a {specialist} can | only an evaluation can | only {specialist} can
+        not a test for | no test for | not the same as
         """,
     ),
     Term(

@@ -79,6 +79,7 @@ def confirmation(
     action: str,
     hidden: Mapping[str, str],
     back: str,
+    back_words: str,
 ) -> TemplateResponse:
     """Show what would be done, with the button that does it."""
     context: dict[str, Any] = {
@@ -90,6 +91,7 @@ def confirmation(
         "action": action,
         "hidden": dict(hidden),
         "back": back,
+        "back_words": back_words,
     }
     return TemplateResponse(request, "admin/replay.html", context)
 

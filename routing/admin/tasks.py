@@ -62,7 +62,7 @@ CLINICS = """
     )
     SELECT clinic FROM found WHERE clinic IS NOT NULL LIMIT 200
 """
-"""The clinics that have tasks: one look at the index for each, not one for each task."""
+"""The clinics that have tasks: one look at the index for each of them."""
 
 FOR_OPERATORS = [
     "public",
@@ -232,6 +232,7 @@ class TaskAdmin(ReadOnly):
             action=reverse("admin:routing_task_replay"),
             hidden={"ids": " ".join(pk.hex for pk in ids)},
             back=reverse("admin:routing_task_changelist"),
+            back_words="Tasks",
         )
 
     def replay_view(self, request: HttpRequest) -> HttpResponse:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -21,29 +21,18 @@ from django.db.models.functions import Now
 from audit.actions import Action
 from audit.services import record
 from claims.statements import update_each_returning_ids
-from routing.errors import AgentReportedFailure, ConsentMissing, RoutingError
+from routing.errors import AgentReportedFailure, RoutingError
 from routing.fairness import PRIORITIES, Fairness
 from routing.models import Agent, Task
 from routing.models.tasks import CAPABILITIES
-from routing.policy import (
-    DEFAULT_P95_MS,
-    Decision,
-    Standing,
-    choose_targets,
-    refusal_of,
-)
+from routing.policy import DEFAULT_P95_MS, Decision, Standing, choose_targets
 from routing.registrations import PULL
 from routing.services.bell import ring_for_dead
 from routing.services.desk import desk
 from routing.services.ending import KEPT_ROUTES, end_tasks
 from routing.services.events import task_event
 from routing.services.registration import hear_from
-from routing.services.running import (
-    TaskOutcome,
-    claim_tasks,
-    grants_for,
-    wish_of_task,
-)
+from routing.services.running import TaskOutcome, grants_for, wish_of_task
 from routing.services.upkeep import reap_tasks
 from routing.tried import Tried
 from wire.errors import Refusal
@@ -130,12 +119,14 @@ def lease_tasks(
     free = _places(agent.agent_id, most)
     if not free:
         return []
+    lost: list[uuid.UUID] = []
     for _ in range(MOST_TRIES):
-        chosen = _choose(agent, standing, free)
+        chosen = _choose(agent, standing, free, lost)
         leased = _claim(standing, chosen)
-        # Where others were faster for all of them there may be more to be had.
         if leased or not chosen:
             return leased
+        # Others were faster for all of these, and there may be more to be had.
+        lost += chosen
     return []
 
 
@@ -153,19 +144,21 @@ def _places(agent_id: str, most: int) -> int:
     return int(circuits.allows(agent_id))
 
 
-def _choose(agent: Agent, standing: Standing, free: int) -> list[tuple[Task, Decision]]:
+def _choose(
+    agent: Agent, standing: Standing, free: int, lost: Collection[uuid.UUID]
+) -> list[uuid.UUID]:
     """Choose by urgency, with the share that each lower priority has."""
     able = set(standing.capabilities)
     types = tuple(name for name, wanted in CAPABILITIES.items() if able & set(wanted))
     shelf = shelf_of(agent.agent_id, types)
-    tasks = _waiting().filter(task_type__in=types)
+    tasks = _waiting().filter(task_type__in=types).exclude(pk__in=lost)
     if agent.clinic:
         tasks = tasks.filter(clinic=agent.clinic)
     suitable = {
         priority: _suitable(tasks.filter(priority=priority), standing, shelf, priority)
         for priority in PRIORITIES
     }
-    chosen: list[tuple[Task, Decision]] = []
+    chosen: list[Task] = []
     for priority, places in shelf.fairness.reserved(free).items():
         found = list(islice(suitable[priority], places))
         if len(found) < places:
@@ -173,9 +166,10 @@ def _choose(agent: Agent, standing: Standing, free: int) -> list[tuple[Task, Dec
         chosen += found
     for priority in PRIORITIES:
         chosen += islice(suitable[priority], free - len(chosen))
-    taken = [task.priority for task, _ in chosen]
+    taken = [task.priority for task in chosen]
     shelf.fairness.note({priority: taken.count(priority) for priority in PRIORITIES})
-    return sorted(chosen, key=lambda pair: PRIORITIES.index(pair[0].priority))
+    chosen.sort(key=lambda task: PRIORITIES.index(task.priority))
+    return [task.pk for task in chosen]
 
 
 def _waiting() -> QuerySet[Task]:
@@ -187,7 +181,7 @@ def _waiting() -> QuerySet[Task]:
 
 def _suitable(
     tasks: QuerySet[Task], standing: Standing, shelf: Shelf, priority: str
-) -> Iterator[tuple[Task, Decision]]:
+) -> Iterator[Task]:
     """Go through tasks, the longest due first, for those that the policy lets it have.
 
     Where very many are not for this agent the next lease goes on behind them, and from
@@ -198,62 +192,57 @@ def _suitable(
     last = first + PAGE * MOST_PAGES
     for start in range(first, last, PAGE):
         rows = list(in_order[start : start + PAGE])
-        grants = grants_for(rows)
-        for task in rows:
-            decision = choose_targets([standing], wish_of_task(task, grants), top=1)
-            if decision.candidates:
-                yield task, decision
+        yield from (task for task, _ in _allowed(rows, standing))
         if len(rows) < PAGE:
             shelf.passed[priority] = 0
             return
     shelf.passed[priority] = last
 
 
-def _claim(standing: Standing, chosen: list[tuple[Task, Decision]]) -> list[Task]:
-    """Claim what was chosen; return what the agent holds now."""
-    if not chosen:
-        return []
+def _allowed(
+    tasks: Sequence[Task], standing: Standing
+) -> Iterator[tuple[Task, Decision]]:
+    """Keep what the policy lets the agent have by the consents of this moment."""
+    grants = grants_for(tasks)
+    for task in tasks:
+        decision = choose_targets([standing], wish_of_task(task, grants), top=1)
+        if decision.candidates:
+            yield task, decision
+
+
+@transaction.atomic(durable=True)
+def _claim(standing: Standing, chosen: Sequence[uuid.UUID]) -> list[Task]:
+    """Claim what is still to be had of it, with the decisions and the audit events.
+
+    The consents are read once more, so that one revoked meanwhile keeps the data here.
+    """
     worker = worker_of(standing.name)
-    tasks = [task for task, _ in chosen]
-    decisions = {task.pk: decision.explain() for task, decision in chosen}
-    _waiting().filter(pk__in=decisions, not_before__gt=Now()).update(not_before=Now())
-    claimed = claim_tasks(tasks, worker=worker)
-    # The consents once more, so that one revoked meanwhile keeps the data here.
-    grants = grants_for(claimed)
-    leased = [t for t in claimed if not refusal_of(standing, wish_of_task(t, grants))]
-    refused = [
-        TaskOutcome(
-            task=task,
-            explained=decisions[task.pk],
-            error=ConsentMissing(ConsentMissing.__doc__),
-        )
-        for task in claimed
-        if task not in leased
-    ]
-    if refused:
-        ring_for_dead(end_tasks(refused, worker=worker))
-    if leased:
-        _keep_decisions(leased, decisions, standing.name)
-    return leased
-
-
-def _keep_decisions(
-    leased: list[Task], decisions: dict[uuid.UUID, dict[str, Any]], agent_id: str
-) -> None:
-    """Keep on each task why this agent has it; its tries are still to come."""
-    for task in leased:
-        decision = decisions[task.pk] | {LEASED_BY: agent_id}
-        entry = TaskOutcome(task=task, explained=decision).explain()
+    # Passing over rows that another holds: to wait for them would be a deadlock, at
+    # times, and they are claimed by then anyway.
+    free = _waiting().select_for_update(skip_locked=True).filter(pk__in=chosen)
+    decisions = dict(_allowed(list(free), standing))
+    claimed = sorted(decisions, key=lambda task: chosen.index(task.pk))
+    if not claimed:
+        return []
+    rows = Task.objects.filter(pk__in=[task.pk for task in claimed])
+    rows.filter(not_before__gt=Now()).update(not_before=Now())
+    rows.claim([task.pk for task in claimed], worker=worker)
+    for task in claimed:
+        task.attempt += 1
+        explained = decisions[task].explain() | {LEASED_BY: standing.name}
+        entry = TaskOutcome(task=task, explained=explained).explain()
         task.route = [*task.route, entry][-KEPT_ROUTES:]
     update_each_returning_ids(
         Task.objects.filter(status=Task.Status.RUNNING),
         keys=["id", "attempt"],
-        constants={"agent_id": agent_id},
+        constants={"agent_id": standing.name},
         values=[
             {"id": task.pk, "attempt": task.attempt, "route": task.route}
-            for task in leased
+            for task in claimed
         ],
     )
+    record(task_event(t, Action.TASK_STARTED, f"worker:{worker}") for t in claimed)
+    return claimed
 
 
 # --- To renew, and to end -----------------------------------------------------------

@@ -174,7 +174,21 @@ def _open_review(outcome: Outcome, risk: str) -> Review:
         summary=usable.get("summary", []),
         recommendations=usable.get("recommendations", []),
         parent_text=usable.get("parent_text") or "",
+        second_read_for=_second_read_for(usable),
     )
+
+
+def _second_read_for(draft: dict[str, Any]) -> str:
+    """Say why a second person is to read the case too; nothing if none is.
+
+    Where there is no usable draft the clinician's view rests on no machine's, and a
+    refer that is lowered is seen when it is signed.
+    """
+    confidence = draft.get("confidence")
+    if confidence is not None and confidence < settings.SECOND_READ_CONFIDENCE:
+        return "low_confidence"
+    drawn = random.random() < settings.SECOND_READ_SHARE  # noqa: S311 - no secret
+    return "drawn" if drawn else ""
 
 
 def _fail_unstorable(outcome: Outcome, worker: str) -> None:

@@ -26,7 +26,7 @@ from screening.reports import (
     report_of,
 )
 from screening.results import UNCLASSIFIED
-from screening.safety import unacknowledged
+from screening.safety import unacknowledged, unsafe_for_family
 from screening.services.review import open_reviews, review_event, reviews_of
 
 MOST_TRIES = 5
@@ -44,16 +44,18 @@ def draft_of(review: Review) -> Report:
 def left_before_signing(review: Review) -> tuple[Todo, ...]:
     """List what is left to do before the review may be signed."""
     read = SecondRead.objects.filter(review=review).first()
+    report = report_of(_written(review))
     return left_to_do(
-        report_of(_written(review)),
+        report,
         listed=review.job.risk,
         reason_code=review.reason_code,
         reason_text=review.reason_text,
         unacknowledged=unacknowledged(
             draft_of(review),
-            report_of(_written(review)),
+            report,
             {entry["key"] for entry in review.acknowledged},
         ),
+        unsafe_for_family=unsafe_for_family(report),
         family_approved=review.family_approved_at is not None,
         second_read_for=review.second_read_for,
         second_risk=read.risk if read else "",

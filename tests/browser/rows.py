@@ -14,10 +14,12 @@ from milestones.rules import assess
 from pediscreen_site.demo.cases import STORIES
 from routing.circuits import Circuits
 from routing.connection import connect
-from routing.models import Agent, TargetHealth
+from routing.models import Agent, TargetHealth, Task
 from routing.policy import Standing, Wish, choose_targets
 from screening.models import ApiKey, Case, Clinic, Job, Review
 from screening.results import listed_risk
+from tests.browser.task_rows import events_of as events_of_task
+from tests.browser.task_rows import make_task
 from tests.screening.signing import make_reader, sign
 
 REFUSED_ANSWER = {"risk": "fine", "summary": "The child is well.", "confidence": 7.2}
@@ -108,6 +110,8 @@ def fill(number: int, *, start: int = 0) -> list[Job]:
     Consent.objects.bulk_create(
         make_consent(n, job) for n, job in zip(numbers, jobs, strict=True)
     )
+    tasks = Task.objects.bulk_create(make_task(n) for n in numbers)
+    record(event for task in tasks for event in events_of_task(task))
     record(event for job in jobs for event in events_of(job))
     ApiKey.objects.bulk_create(
         ApiKey(

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit.models import Audit
-from screening.models import ApiKey, Case, Job, Review
+from screening.models import ApiKey, Case, Clinic, Job, Review
 from tests.browser.rows import fill
 
 REGISTERED = sorted(admin.site._registry, key=lambda model: model.__name__)

@@ -363,7 +363,7 @@ def poisoned(jobs: list[Job]) -> list[Any]:
         endpoint=ATTACK,
         protocol=ATTACK[:32],
         model=ATTACK,
-        token_env=ATTACK,
+        token_env=f"AGENT_TOKEN_{ATTACK}",
         version=ATTACK[:64],
         capabilities=[ATTACK],
         location=ATTACK[:64],

@@ -11,6 +11,7 @@ def numbers(minimum: str, maximum: str, *, whole: bool = False) -> list[str]:
     return ["many", "1,5", "0x10", "nan", "inf", "-1", below, beyond, *odd]
 
 
+BAD_SHARES = ["-0.1", "1.1", "half", "50%", "nan"]
 FLAGS = ["maybe", "2", "truee", "[]"]
 NO_URL = ["model", "localhost:8002", "ftp://host/x", "http://", "http:///x", "//host/x"]
 BAD_PORT = ["http://host:0/", "http://host:99999/", "http://host:x/", "http://[::1/"]
@@ -104,6 +105,8 @@ BAD: dict[str, list[str]] = {
         "raw media",
     ],
     "MODEL_SERVER_PORT": numbers("1", "65535", whole=True),
+    "SECOND_READ_CONFIDENCE": [*BAD_SHARES],
+    "SECOND_READ_SHARE": [*BAD_SHARES],
     "BULK_MAX_BYTES": numbers("1024", str(1 << 28), whole=True),
     "MAX_HELD_REQUESTS": numbers("0", "10000", whole=True),
     "TIME_ZONE": ["Mars/Olympus", "../etc/passwd", "/etc/localtime", "Europe"],
