@@ -36,6 +36,7 @@ class Action(TextChoices):
     REVIEW_SIGNED = "review.signed", "Review signed"
     REVIEW_ADDED_TO = "review.added_to", "Addendum signed"
     REVIEW_DELIVERED = "review.delivered", "Signed report released"
+    REPORT_READ = "report.read", "Signed report read"
     AGENT_REGISTERED = "agent.registered", "Agent registered or changed"
     AGENT_APPROVED = "agent.approved", "Agent approved"
     AGENT_ENABLED = "agent.enabled", "Agent enabled"

@@ -328,7 +328,9 @@ def replay_view(request: HttpRequest) -> HttpResponse:
         messages.warning(request, "Nothing was chosen, and nothing was done.")
         return HttpResponseRedirect(back)
     if "confirmed" not in request.POST:
-        chosen = [f"{JOB}-{pk.hex}" for pk in jobs] + [f"{TASK}-{pk.hex}" for pk in tasks]
+        chosen = [f"{JOB}-{pk.hex}" for pk in jobs] + [
+            f"{TASK}-{pk.hex}" for pk in tasks
+        ]
         return confirmation(
             request,
             _dry_run(jobs, tasks),

@@ -35,5 +35,10 @@ urlpatterns = [
         ConsentViewSet.as_view({"post": "revoke"}),
         name="revoke",
     ),
+    path(
+        "cases/<path:case_id>/report",
+        CaseViewSet.as_view({"get": "report"}),
+        name="report",
+    ),
     path("cases/<path:case_id>", CaseViewSet.as_view({"get": "retrieve"}), name="case"),
 ]

@@ -16,9 +16,11 @@ from rest_framework.response import Response
 from screening.api.base import ClinicViewSet
 from screening.api.filters import JobsQuerySerializer, WaitQuerySerializer, narrow
 from screening.api.paging import Cursor, read_cursor
+from screening.api.report_serializers import ReportSerializer
 from screening.api.serializers import JOB_COLUMNS, CaseSerializer, JobSerializer
 from screening.models import Case, Job, Scope
 from screening.services.intervention import cancel_job, replay_job
+from screening.services.report import NoReport, read_report
 from wire.holding import held_requests
 from wire.texts import CASE_ID, pattern_of
 
@@ -165,7 +167,7 @@ class JobViewSet(ClinicViewSet):
 class CaseViewSet(ClinicViewSet):
     """A clinic's cases."""
 
-    scopes = {"retrieve": Scope.JOBS_READ}
+    scopes = {"retrieve": Scope.JOBS_READ, "report": Scope.JOBS_READ}
     serializer_class = CaseSerializer
 
     @extend_schema(
@@ -176,8 +178,7 @@ class CaseViewSet(ClinicViewSet):
     )
     def retrieve(self, request: Request, case_id: str) -> Response:
         """Give the case, its jobs (newest first, at most 200) and its review state."""
-        cases = Case.objects.filter(clinic=self.client.clinic)
-        case = None if "\0" in case_id else cases.filter(case_id=case_id).first()
+        case = self._case(case_id)
         if case is None:
             raise NotFound("case not found")
         rows = self.jobs().filter(case=case).order_by("-created_at", "-id")
@@ -190,6 +191,31 @@ class CaseViewSet(ClinicViewSet):
                 "jobs": jobs,
             }
         )
+
+    @extend_schema(
+        operation_id="report",
+        summary="Read a case's newest signed report",
+        parameters=[CASE_ID_PARAMETER],
+        responses={200: ReportSerializer},
+    )
+    def report(self, request: Request, case_id: str) -> Response:
+        """Give what was signed, word for word, with its addenda; 404 before that."""
+        try:
+            report = read_report(
+                clinic=self.client.clinic,
+                case_id=case_id.replace("\0", "\ufffd"),
+                actor=self.client.actor,
+            )
+        except NoReport:
+            # An identifier may end in the same word: then it is the case that is meant.
+            if self._case(f"{case_id}/report") is not None:
+                return self.retrieve(request, f"{case_id}/report")
+            raise NotFound("no signed report") from None
+        return Response(report)
+
+    def _case(self, case_id: str) -> Case | None:
+        cases = Case.objects.filter(clinic=self.client.clinic)
+        return None if "\0" in case_id else cases.filter(case_id=case_id).first()
 
 
 def _uuid(text: str) -> uuid.UUID:

@@ -173,7 +173,9 @@ def test_every_action_of_the_vocabulary_is_used_by_the_product():
 def test_every_action_has_words_and_a_value_that_names_its_object():
     for action in Action:
         noun, _, verb = action.value.partition(".")
-        assert noun in {"job", "task", "agent", "consent", "review", "key"}, action
+        assert noun in {"job", "task", "agent", "consent", "review", "report", "key"}, (
+            action
+        )
         assert verb, action
         assert action.label, action
 

@@ -44,6 +44,14 @@ PAGES = {
     "job-unusable": "",
     "job-failed": "",
     "job-route": "",
+    "tasks": "/admin/routing/task/",
+    "tasks-dry-run": "/admin/routing/task/?status=dead",
+    "task": "",
+    "task-dead": "",
+    "work": "/admin/work/",
+    "work-running": "/admin/work/?state=running",
+    "work-queued": "/admin/work/?state=queued",
+    "work-dry-run": "/admin/work/",
     "agents": "/admin/routing/agent/",
     "agent": "/admin/routing/agent/",
     "agent-waiting": "/admin/routing/agent/",
@@ -67,10 +75,20 @@ for (const [name, value] of Object.entries({
 form.noValidate = true;
 form.requestSubmit();
 """
+OPEN_ALL = (
+    "for (const d of document.querySelectorAll('details.collapse, fieldset details'))"
+    " d.open = true;"
+)
+TICK_ALL = "document.querySelector('#action-toggle').click();"
+GO = "document.querySelector('#changelist-form button[name=index]').click();"
 BEFORE = {
+    "tasks-dry-run": TICK_ALL
+    + "document.querySelector('[name=action]').value = 'replay_chosen';"
+    + GO,
+    "task-dead": OPEN_ALL,
+    "work-dry-run": TICK_ALL + GO,
     "add-agent-refused": REFUSED,
-    "job-route": "for (const d of document.querySelectorAll('details.collapse, "
-    "fieldset details')) d.open = true;",
+    "job-route": OPEN_ALL,
 }
 """What somebody does on a page before its picture is taken."""
 
@@ -179,6 +197,8 @@ def paths(stack: Stack) -> dict[str, str]:
         "job-route": "status = 'FAILED'",
     }.items():
         found[name] = f"/admin/screening/job/{first('screening_job', where)}/change/"
+    for name, where in {"task": "status = 'DONE'", "task-dead": "dead_at > ''"}.items():
+        found[name] = f"/admin/routing/task/{first('routing_task', where)}/change/"
     return found
 
 

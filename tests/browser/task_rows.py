@@ -66,8 +66,8 @@ def make_task(n: int) -> Task:
     made = now - timedelta(minutes=29 * n + 7)
     task = Task(
         clinic=["riverside", "northgate"][n % 2],
-        client="key:3f9a12bc",
-        case_id=f"RC-{2041 + n}",
+        client="key:5d20e7a1",
+        case_id=f"RC-{5120 + n}",
         task_type=TYPES[n % len(TYPES)],
         priority=["normal", "urgent", "high", "normal", "low"][n % 5],
         payload=PAYLOAD,

@@ -8,6 +8,9 @@ from functools import cache
 import pytest
 
 from routing.admin.targets import STATE_TAGS as TARGET_STATE_TAGS
+from routing.admin.tasks import DEAD_TAG
+from routing.admin.tasks import STATUS_TAGS as TASK_STATUS_TAGS
+from routing.models import Task
 from screening.admin.parts import ANSWERED, NO_ANSWER, STATE_TAGS, STATUS_TAGS
 from screening.models import Job, Review, Risk
 from tests.servers import ROOT
@@ -126,7 +129,8 @@ def test_every_sign_that_is_used_is_drawn():
     pages = " ".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
     used = set(re.findall(r'href="#i-([\w-]+)"', pages))
     used |= {sign for sign, _ in [*STATUS_TAGS.values(), *STATE_TAGS.values()]}
-    used |= {sign for sign, _, _ in TARGET_STATE_TAGS.values()}
+    used |= {sign for sign, _, _ in [*TARGET_STATE_TAGS.values(), DEAD_TAG]}
+    used |= {sign for sign, _ in TASK_STATUS_TAGS.values()}
     used |= {sign for sign, _ in [*ANSWERED.values(), NO_ANSWER]} | set(Risk.values)
 
     assert used == set(re.findall(r'<symbol id="i-([\w-]+)"', ICONS))
@@ -135,6 +139,7 @@ def test_every_sign_that_is_used_is_drawn():
 def test_every_status_and_state_has_a_tag():
     assert set(STATUS_TAGS) == set(Job.Status)
     assert set(STATE_TAGS) == set(Review.State)
+    assert set(TASK_STATUS_TAGS) == set(Task.Status)
 
 
 def test_the_sheet_does_not_move_anything_for_those_who_asked_for_rest():

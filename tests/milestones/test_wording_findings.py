@@ -7,6 +7,8 @@ import pytest
 from milestones.checklist import AGES, checklist, items
 from milestones.rules import assess
 from milestones.wording import findings
+from milestones.wording.terms import SETS, TERMS
+from milestones.wording.unsafe import _spelled_out
 
 DIAGNOSES = [
     ("Your child has autism.", "autism"),
@@ -232,6 +234,7 @@ LEFT_ALONE = [
     "He is asdfgh.",
     "Graded as D.",
     "Let us add a note.",
+    "If the worry is global, delay the visit.",
     "Your child has a cold.",
     "Refer to early intervention for a language evaluation.",
     "Uses no words besides mama and dada; turns to own name.",
@@ -330,6 +333,37 @@ def test_one_sentence_may_hold_both():
 def test_each_finding_says_why():
     for text, _ in [*DIAGNOSES, *PROMISES]:
         assert all(f.why.endswith(".") for f in findings(text))
+
+
+def written(term):
+    """Return each phrase of a row, in its first and its last spelling."""
+    lines = term.phrases.replace("|", "\n").splitlines()
+    for line in filter(None, map(str.strip, lines)):
+        spelled = _spelled_out(line.removesuffix("..."))
+        yield from {" ".join(spelled[n].split()) for n in (0, -1)}
+
+
+@pytest.mark.parametrize(
+    "term", [t for t in TERMS if t.kind in {"diagnosis", "promise"}]
+)
+def test_each_phrase_of_the_table_is_found_as_what_it_is(term):
+    for phrase in written(term):
+        found = findings(f"We say: {phrase}.")
+        assert [f.kind for f in found] == [term.kind], phrase
+        assert found[0].phrase == phrase.lstrip("'").strip(), phrase
+
+
+def test_no_phrase_of_the_table_means_two_things():
+    kinds = {}
+    for term in TERMS:
+        for phrase in written(term):
+            assert kinds.setdefault(phrase, term.kind) == term.kind, phrase
+
+
+def test_every_set_is_used():
+    used = " ".join(term.phrases for term in TERMS)
+
+    assert [name for name in SETS if f"{{{name}" not in used] == []
 
 
 def test_the_checklist_speaks_of_no_condition():

@@ -25,6 +25,7 @@ KEYED = {
     ("POST", "api/jobs/<path:job_id>/cancel"): Scope.JOBS_WRITE,
     ("POST", "api/jobs/<path:job_id>/retry"): Scope.JOBS_WRITE,
     ("GET", "api/cases/<path:case_id>"): Scope.JOBS_READ,
+    ("GET", "api/cases/<path:case_id>/report"): Scope.JOBS_READ,
     ("POST", "api/consents"): Scope.CONSENTS_WRITE,
     ("GET", "api/consents"): Scope.CONSENTS_READ,
     ("POST", "api/consents/<path:consent_id>/revoke"): Scope.CONSENTS_WRITE,

@@ -60,6 +60,7 @@ def pages(client: Any) -> dict[str, str]:
         f"/admin/auth/user/{user.pk}/{s}/" for s in ("change", "history", "delete")
     ]
     found.append(f"/admin/auth/user/{user.pk}/password/")
+    found += [f"/admin/work/?state={s}" for s in ("dead", "running", "queued")]
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         found.append(reverse(f"{name}_changelist"))
@@ -228,7 +229,7 @@ def test_the_desk_is_the_one_admin_site():
     assert isinstance(admin.site, DeskSite)
     assert {model.__name__ for model in admin.site._registry} == {
         *{"Agent", "ApiKey", "Audit", "Case", "Clinic", "Job", "Review"},
-        *{"Consent", "TargetHealth"},
+        *{"Consent", "TargetHealth", "Task"},
         *{"Group", "User"},
     }
 
@@ -254,7 +255,9 @@ def test_the_menu_says_where_one_is(admin_client):
 
     menu = page[page.index('id="desk-nav"') : page.index("</nav>")]
     assert re.findall(r'aria-current="page">(\w+)<', menu) == ["Cases"]
-    assert re.findall(r'">(\w+)</a>', menu) == ["Reviews", "Cases", "Jobs", "Audit"]
+    assert re.findall(r">([\w ]+)</a>", menu) == [
+        *["Reviews", "Cases", "Jobs", "Work", "Model servers", "Agents", "Audit"]
+    ]
 
 
 def test_the_home_page_lists_first_what_people_work_with(admin_client):

@@ -1,0 +1,441 @@
+"""What the pages of a review show: the child, the draft, the differences, the clock.
+
+Every text that came from outside is escaped here or in the template.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import SequenceMatcher
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from audit.pages import EMPTY, icon
+from milestones.ages import PRETERM_BEFORE_WEEKS
+from milestones.checklist import DOMAINS, Item, items
+from milestones.clock import DAY, due_words, next_window, share_used, span
+from milestones.evidence import Evidence, gather
+from milestones.rules import decide
+from screening.admin.parts import ANSWERED, in_words, risk_badge
+from screening.models import Job, Review
+from screening.reports import WORDS, Report
+from screening.results import RISING
+
+NOT_ASKED = ("dash", "no answer")
+FIELDS = {
+    "risk": "Risk",
+    "summary": "Summary",
+    "recommendations": "Recommendations",
+    "parent_text": "Text for the family",
+}
+PLACES = {"edge": "clinic server", "cloud": "cloud server"}
+WORD = re.compile(r"\s+|\w+|[^\w\s]")
+
+
+# --- Times and people -----------------------------------------------------------------
+
+
+def when(moment: datetime) -> SafeString:
+    """Show a moment as people say it: "today 16:20", "Thu 26 Nov, 11:00"."""
+    local = timezone.localtime(moment)
+    days = (local.date() - timezone.localdate()).days
+    day = {0: "today", 1: "tomorrow", -1: "yesterday"}.get(days, "")
+    if not day:
+        year = f" {local.year}" if local.year != timezone.localdate().year else ""
+        day = f"{local:%a} {local.day} {local:%b}{year},"
+    return format_html(
+        '<time datetime="{}">{} {}</time>',
+        local.isoformat(timespec="seconds"),
+        day,
+        f"{local:%H:%M}",
+    )
+
+
+def exactly(moment: datetime) -> SafeString:
+    """Show the moment of a signature: in local time and in UTC, with seconds."""
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time datetime="{}">{} {:%B %Y, %H:%M:%S}</time> ({:%H:%M:%S} UTC)',
+        local.isoformat(timespec="seconds"),
+        local.day,
+        local,
+        moment.astimezone(UTC),
+    )
+
+
+def name_of(person: Any) -> str:
+    """Name a person as on a signature."""
+    return str(person.get_full_name() or person.get_username()) if person else ""
+
+
+def due_clock(review: Review, now: datetime) -> SafeString | str:
+    """Show how much of the time is used, and in words what is left of it."""
+    due = review.due_at
+    if due is None:
+        return "No due time"
+    share = share_used(review.created_at, due, now)
+    kind, ring = "", format_html(
+        '<circle class="ring-used" cx="12" cy="12" r="9" pathLength="100" '
+        'stroke-dasharray="{} 100" transform="rotate(-90 12 12)"/>',
+        round(min(share, 1.0) * 100),
+    )
+    if due <= now:
+        kind = "is-overdue"
+        ring = mark_safe(  # noqa: S308 - ours
+            '<circle class="ring-full" cx="12" cy="12" r="11"/>'
+            '<path class="ring-bang" d="M12 6.5v7M12 17v.2"/>'
+        )
+    elif due - now <= DAY:
+        kind = "is-soon"
+    return format_html(
+        '<div class="due {}"><svg class="ring" viewBox="0 0 24 24" aria-hidden="true">'
+        '<circle class="ring-back" cx="12" cy="12" r="9"/>{}</svg>'
+        '<span><span class="strong">{}</span><span class="sub">{}</span></span></div>',
+        kind,
+        ring,
+        due_words(due, now),
+        when(due),
+    )
+
+
+def waiting(review: Review, now: datetime) -> SafeString:
+    """Show for how long a review has waited, and since when."""
+    return format_html(
+        '{}<span class="sub">{}</span>',
+        span(max(now - review.created_at, timedelta(0))),
+        when(review.created_at),
+    )
+
+
+# --- The child --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """One fact about the child or the screening."""
+
+    label: str
+    value: Any
+    more: Any = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered:
+    """One item of the checklist, and what was answered."""
+
+    kind: str
+    sign: SafeString
+    label: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Domain:
+    """One column of the checklist."""
+
+    name: str
+    met: int
+    lines: list[Answered]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Child:
+    """What was reported of a child: nothing that a model or a person made of it."""
+
+    facts: list[Fact]
+    words: str
+    domains: list[Domain]
+    checklist: str
+    count: str
+    has_lost_skill: bool
+    has_concern: bool
+    is_urgent: bool
+
+
+def age_words(months: int | float | None) -> str:
+    """Put an age into words: "20 months", from 36 months "3 y 6 m" or "4 years"."""
+    if months is None:
+        return "Not given"
+    whole = int(months)
+    years, rest = divmod(whole, 12)
+    if whole >= 36:
+        return f"{years} y {rest} m" if rest else f"{years} years"
+    return "1 month" if whole == 1 else f"{whole} months"
+
+
+def corrected_words(months: float) -> str:
+    """Put a corrected age into words: "17 months 2 weeks"."""
+    weeks = int((months - int(months)) * 30.4375 // 7)
+    more = {0: "", 1: " 1 week"}.get(weeks, f" {weeks} weeks")
+    return f"{age_words(months)}{more}"
+
+
+def evidence_of(job: Job) -> Evidence:
+    """Set what was reported against the checklists for the child's age."""
+    payload = job.payload
+    return gather(
+        age_months=payload.get("age_months"),
+        gestational_weeks=payload.get("gestational_weeks"),
+        answers=payload.get("milestones") or {},
+        flags=payload.get("flags") or {},
+        observations=payload.get("observations") or "",
+    )
+
+
+def child_of(job: Job) -> Child:
+    """Gather what a reader meets first."""
+    payload, evidence = job.payload, evidence_of(job)
+    flags = payload.get("flags") or {}
+    given: dict[str, str] = payload.get("milestones") or {}
+    answers = {item.key: "" for item in evidence.own} | given
+    own = evidence.checklist_months
+    return Child(
+        facts=_facts(job, evidence),
+        words=payload.get("observations") or "",
+        domains=_domains(answers),
+        checklist=f"{age_words(own)[:-1]} checklist" if own else "Checklist",
+        count=_counted(answers),
+        has_lost_skill=bool(flags.get("lost_skill")),
+        has_concern=bool(flags.get("parent_concern")),
+        is_urgent=job.priority == "urgent",
+    )
+
+
+def _facts(job: Job, evidence: Evidence) -> list[Fact]:
+    flags = job.payload.get("flags") or {}
+    weeks, age = evidence.gestational_weeks, evidence.age_months
+    corrected = evidence.corrected_months
+    born = "birth week not given" if weeks is None else f"born at {weeks} weeks"
+    if corrected is None or age is None:
+        value, more = "Not known", "no age given"
+    elif corrected < age:
+        taken = round((age - corrected) * 30.4375 / 7)
+        value, more = corrected_words(corrected), f"{taken} weeks taken off"
+    else:
+        late = weeks is not None and weeks < PRETERM_BEFORE_WEEKS
+        value, more = "Not corrected", "no longer" if late else ""
+    own = evidence.checklist_months
+    window = None if corrected is None else next_window(corrected)
+    return [
+        Fact(label="Age", value=age_words(age), more=born),
+        Fact(label="Corrected age", value=value, more=more),
+        Fact(
+            label="Checklist used",
+            value=age_words(own) if own else "None",
+            more=f"{len(evidence.own)} items" if own else "none for this age",
+        ),
+        Fact(label="Screened", value=when(job.created_at)),
+        Fact(
+            label="Caregiver",
+            value="Worried" if flags.get("parent_concern") else "Not worried",
+            more="a skill was lost" if flags.get("lost_skill") else "no skill lost",
+        ),
+        Fact(
+            label="Next screen",
+            value=f"{window.months} months" if window else "None",
+            more=window.kind if window else "after the last of the schedule",
+        ),
+    ]
+
+
+def _domains(answers: Mapping[str, str]) -> list[Domain]:
+    known = [item for key, item in items().items() if key in answers]
+    columns = [
+        _domain(domain.replace("_", " and ").capitalize(), found, answers)
+        for domain in DOMAINS
+        if (found := [item for item in known if item.domain == domain])
+    ]
+    unknown = [
+        Item(key=key, age_months=0, domain="", label=key)
+        for key in answers
+        if key not in items()
+    ]
+    if unknown:
+        columns.append(_domain("In no checklist", unknown, answers))
+    return columns
+
+
+def _domain(name: str, found: Iterable[Item], answers: Mapping[str, str]) -> Domain:
+    lines = []
+    for item in found:
+        answer = answers[item.key]
+        sign, words = ANSWERED.get(answer, NOT_ASKED)
+        kind = answer if answer in ANSWERED else "unknown"
+        line = Answered(kind=kind, sign=icon(sign), label=item.label, words=words)
+        lines.append(line)
+    return Domain(name=name, met=sum(x.kind == "yes" for x in lines), lines=lines)
+
+
+def _counted(answers: Mapping[str, str]) -> str:
+    """Say how many items were answered, and how."""
+    found = [ANSWERED.get(answer, NOT_ASKED)[1] for answer in answers.values()]
+    words = [words for _, words in (*ANSWERED.values(), NOT_ASKED)]
+    parts = [f"{found.count(each)} {each}" for each in words if each in found]
+    return f"{len(found)} items: {', '.join(parts)}" if found else "No answers"
+
+
+# --- The draft, and what the rules say ------------------------------------------------------
+
+
+def made_of(job: Job) -> dict[str, str]:
+    """Say how the draft was made: model, adapter, prompt and where."""
+    result = job.result or {}
+    tries = [
+        one
+        for way in job.route
+        if isinstance(way, dict)
+        for one in way.get("tries") or []
+        if isinstance(one, dict)
+    ]
+    prompt = tries[-1].get("prompt_version") if tries else None
+    adapter = result.get("adapter_id")
+    found = {
+        "Model": job.model_id or "a model without a name",
+        "Adapter": adapter if isinstance(adapter, str) else "",
+        "Prompt": str(prompt or ""),
+        "Made on": PLACES.get(job.target, job.target),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def evidence_lines(job: Job) -> list[tuple[str, str]]:
+    """List what the draft rests on, each piece with its weight if it has one."""
+    if job.result_problems or not job.result:
+        return []
+    return [
+        (
+            in_words(piece["detail"]),
+            "" if piece.get("score") is None else f"{piece['score']:.2f}",
+        )
+        for piece in job.result.get("explainability") or []
+    ]
+
+
+def rules_words(job: Job) -> tuple[str, str]:
+    """Say what the reference rules say, first in short, then why."""
+    said = job.rules_risk
+    if said not in RISING:
+        return "The reference rules say nothing here.", ""
+    risk, reason = decide(evidence_of(job))
+    why = f"{reason[0].upper()}{reason[1:]}." if risk == said else ""
+    if said == job.model_risk:
+        return "The reference rules say the same.", why
+    more = "The rules can raise a case, never lower it."
+    if said == "refer":
+        more += " Signing Discuss or lower would need a second reader."
+    return f"The reference rules say {WORDS[said]}.", f"{why} {more}".strip()
+
+
+def marked(text: str, phrases: Iterable[str]) -> SafeString:
+    """Escape a text, and mark the phrases of safety flags in it."""
+    found = sorted({phrase for phrase in phrases if phrase}, key=len, reverse=True)
+    if not found:
+        return escape(text)
+    pattern = re.compile(f"({'|'.join(map(re.escape, found))})", re.IGNORECASE)
+    pieces = pattern.split(text)
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html("<mark>{}</mark>", piece) if n % 2 else piece,)
+            for n, piece in enumerate(pieces)
+        ),
+    )
+
+
+# --- Differences ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One field of the report beside that of the draft."""
+
+    name: str
+    is_changed: bool
+    before: SafeString | str
+    after: SafeString | str
+
+
+def differences(draft: Report, report: Report) -> list[Difference]:
+    """Compare field by field, with what was removed and what was added."""
+    found = []
+    for field, name in FIELDS.items():
+        old, new = getattr(draft, field), getattr(report, field)
+        if field == "risk":
+            before, after = risk_badge(old), risk_badge(new)
+        elif isinstance(old, str):
+            before, after = _beside(old, new)
+        else:
+            before, after = _lists_beside(old, new)
+        found.append(
+            Difference(name=name, is_changed=old != new, before=before, after=after)
+        )
+    return found
+
+
+def _beside(old: str, new: str) -> tuple[SafeString | str, SafeString | str]:
+    """Compare two texts word by word; texts with little in common, as a whole."""
+    a, b = WORD.findall(old), WORD.findall(new)
+    match = SequenceMatcher(None, a, b, autojunk=False)
+    if old and new and (len(a) * len(b) > 250_000 or match.ratio() < 0.4):
+        return _del(old), _ins(new)
+    before, after = [], []
+    for step, i1, i2, j1, j2 in match.get_opcodes():
+        was, now = "".join(a[i1:i2]), "".join(b[j1:j2])
+        before.append(was if step == "equal" else _del(was))
+        after.append(now if step == "equal" else _ins(now))
+    return _joined(before) or EMPTY, _joined(after) or EMPTY
+
+
+def _lists_beside(
+    old: Sequence[str], new: Sequence[str]
+) -> tuple[SafeString | str, SafeString | str]:
+    """Compare two lists, point by point, and in changed points word by word."""
+    before: list[SafeString | str] = []
+    after: list[SafeString | str] = []
+    match = SequenceMatcher(None, old, new, autojunk=False)
+    for step, i1, i2, j1, j2 in match.get_opcodes():
+        if step == "equal":
+            before += old[i1:i2]
+            after += new[j1:j2]
+            continue
+        pairs = min(i2 - i1, j2 - j1)
+        for n in range(pairs):
+            was, now = _beside(old[i1 + n], new[j1 + n])
+            before.append(was)
+            after.append(now)
+        before += [_del(text) for text in old[i1 + pairs : i2]]
+        after += [_ins(text) for text in new[j1 + pairs : j2]]
+    return _points(before), _points(after)
+
+
+def _points(lines: Sequence[SafeString | str]) -> SafeString | str:
+    if not lines:
+        return EMPTY
+    rows = format_html_join("", "<li>{}</li>", ((line,) for line in lines))
+    return format_html('<ul class="points">{}</ul>', rows)
+
+
+def _joined(pieces: Iterable[SafeString | str]) -> SafeString:
+    return format_html_join("", "{}", ((piece,) for piece in pieces))
+
+
+def _del(text: str) -> SafeString | str:
+    return _marked_up("del", "removed: ", text)
+
+
+def _ins(text: str) -> SafeString | str:
+    return _marked_up("ins", "added: ", text)
+
+
+def _marked_up(name: str, words: str, text: str) -> SafeString | str:
+    if not text.strip():
+        return text
+    inside = format_html('<span class="visually-hidden">{}</span>{}', words, text)
+    return format_html("<{}>{}</{}>", mark_safe(name), inside, mark_safe(name))  # noqa: S308 - ours
