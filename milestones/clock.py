@@ -27,7 +27,7 @@ DUE: Mapping[str, timedelta] = MappingProxyType(
     {
         "refer": timedelta(hours=24),
         "discuss": timedelta(days=3),
-        "unclassified": timedelta(days=3),
+        "unclassified": timedelta(hours=24),
         "monitor": timedelta(days=7),
         "on_track": timedelta(days=14),
     }

@@ -1,4 +1,4 @@
-"""What the pages of a review show: the child, the draft, the differences, the clock.
+"""What the pages of a review show: the clock, the draft, the differences.
 
 Every text that came from outside is escaped here or in the template.
 """
@@ -6,7 +6,7 @@ Every text that came from outside is escaped here or in the template.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
@@ -16,18 +16,15 @@ from django.utils import timezone
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from audit.pages import EMPTY, icon
-from milestones.ages import PRETERM_BEFORE_WEEKS
-from milestones.checklist import DOMAINS, Item, items
-from milestones.clock import DAY, due_words, next_window, share_used, span
+from audit.pages import EMPTY
+from milestones.clock import DAY, due_words, share_used, span
 from milestones.evidence import Evidence, gather
 from milestones.rules import decide
-from screening.admin.parts import ANSWERED, in_words, risk_badge
+from screening.admin.parts import in_words, risk_badge
 from screening.models import Job, Review
 from screening.reports import WORDS, Report
 from screening.results import RISING
 
-NOT_ASKED = ("dash", "no answer")
 FIELDS = {
     "risk": "Risk",
     "summary": "Summary",
@@ -61,11 +58,10 @@ def exactly(moment: datetime) -> SafeString:
     """Show the moment of a signature: in local time and in UTC, with seconds."""
     local = timezone.localtime(moment)
     return format_html(
-        '<time datetime="{}">{} {:%B %Y, %H:%M:%S}</time> ({:%H:%M:%S} UTC)',
+        '<time datetime="{}">{}</time> ({} UTC)',
         local.isoformat(timespec="seconds"),
-        local.day,
-        local,
-        moment.astimezone(UTC),
+        f"{local.day} {local:%B %Y, %H:%M:%S}",
+        f"{moment.astimezone(UTC):%H:%M:%S}",
     )
 
 
@@ -80,10 +76,13 @@ def due_clock(review: Review, now: datetime) -> SafeString | str:
     if due is None:
         return "No due time"
     share = share_used(review.created_at, due, now)
-    kind, ring = "", format_html(
-        '<circle class="ring-used" cx="12" cy="12" r="9" pathLength="100" '
-        'stroke-dasharray="{} 100" transform="rotate(-90 12 12)"/>',
-        round(min(share, 1.0) * 100),
+    kind, ring = (
+        "",
+        format_html(
+            '<circle class="ring-used" cx="12" cy="12" r="9" pathLength="100" '
+            'stroke-dasharray="{} 100" transform="rotate(-90 12 12)"/>',
+            round(min(share, 1.0) * 100),
+        ),
     )
     if due <= now:
         kind = "is-overdue"
@@ -113,67 +112,7 @@ def waiting(review: Review, now: datetime) -> SafeString:
     )
 
 
-# --- The child --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fact:
-    """One fact about the child or the screening."""
-
-    label: str
-    value: Any
-    more: Any = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answered:
-    """One item of the checklist, and what was answered."""
-
-    kind: str
-    sign: SafeString
-    label: str
-    words: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Domain:
-    """One column of the checklist."""
-
-    name: str
-    met: int
-    lines: list[Answered]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Child:
-    """What was reported of a child: nothing that a model or a person made of it."""
-
-    facts: list[Fact]
-    words: str
-    domains: list[Domain]
-    checklist: str
-    count: str
-    has_lost_skill: bool
-    has_concern: bool
-    is_urgent: bool
-
-
-def age_words(months: int | float | None) -> str:
-    """Put an age into words: "20 months", from 36 months "3 y 6 m" or "4 years"."""
-    if months is None:
-        return "Not given"
-    whole = int(months)
-    years, rest = divmod(whole, 12)
-    if whole >= 36:
-        return f"{years} y {rest} m" if rest else f"{years} years"
-    return "1 month" if whole == 1 else f"{whole} months"
-
-
-def corrected_words(months: float) -> str:
-    """Put a corrected age into words: "17 months 2 weeks"."""
-    weeks = int((months - int(months)) * 30.4375 // 7)
-    more = {0: "", 1: " 1 week"}.get(weeks, f" {weeks} weeks")
-    return f"{age_words(months)}{more}"
+# --- The draft, and what the rules say ------------------------------------------------------
 
 
 def evidence_of(job: Job) -> Evidence:
@@ -188,101 +127,6 @@ def evidence_of(job: Job) -> Evidence:
     )
 
 
-def child_of(job: Job) -> Child:
-    """Gather what a reader meets first."""
-    payload, evidence = job.payload, evidence_of(job)
-    flags = payload.get("flags") or {}
-    given: dict[str, str] = payload.get("milestones") or {}
-    answers = {item.key: "" for item in evidence.own} | given
-    own = evidence.checklist_months
-    return Child(
-        facts=_facts(job, evidence),
-        words=payload.get("observations") or "",
-        domains=_domains(answers),
-        checklist=f"{age_words(own)[:-1]} checklist" if own else "Checklist",
-        count=_counted(answers),
-        has_lost_skill=bool(flags.get("lost_skill")),
-        has_concern=bool(flags.get("parent_concern")),
-        is_urgent=job.priority == "urgent",
-    )
-
-
-def _facts(job: Job, evidence: Evidence) -> list[Fact]:
-    flags = job.payload.get("flags") or {}
-    weeks, age = evidence.gestational_weeks, evidence.age_months
-    corrected = evidence.corrected_months
-    born = "birth week not given" if weeks is None else f"born at {weeks} weeks"
-    if corrected is None or age is None:
-        value, more = "Not known", "no age given"
-    elif corrected < age:
-        taken = round((age - corrected) * 30.4375 / 7)
-        value, more = corrected_words(corrected), f"{taken} weeks taken off"
-    else:
-        late = weeks is not None and weeks < PRETERM_BEFORE_WEEKS
-        value, more = "Not corrected", "no longer" if late else ""
-    own = evidence.checklist_months
-    window = None if corrected is None else next_window(corrected)
-    return [
-        Fact(label="Age", value=age_words(age), more=born),
-        Fact(label="Corrected age", value=value, more=more),
-        Fact(
-            label="Checklist used",
-            value=age_words(own) if own else "None",
-            more=f"{len(evidence.own)} items" if own else "none for this age",
-        ),
-        Fact(label="Screened", value=when(job.created_at)),
-        Fact(
-            label="Caregiver",
-            value="Worried" if flags.get("parent_concern") else "Not worried",
-            more="a skill was lost" if flags.get("lost_skill") else "no skill lost",
-        ),
-        Fact(
-            label="Next screen",
-            value=f"{window.months} months" if window else "None",
-            more=window.kind if window else "after the last of the schedule",
-        ),
-    ]
-
-
-def _domains(answers: Mapping[str, str]) -> list[Domain]:
-    known = [item for key, item in items().items() if key in answers]
-    columns = [
-        _domain(domain.replace("_", " and ").capitalize(), found, answers)
-        for domain in DOMAINS
-        if (found := [item for item in known if item.domain == domain])
-    ]
-    unknown = [
-        Item(key=key, age_months=0, domain="", label=key)
-        for key in answers
-        if key not in items()
-    ]
-    if unknown:
-        columns.append(_domain("In no checklist", unknown, answers))
-    return columns
-
-
-def _domain(name: str, found: Iterable[Item], answers: Mapping[str, str]) -> Domain:
-    lines = []
-    for item in found:
-        answer = answers[item.key]
-        sign, words = ANSWERED.get(answer, NOT_ASKED)
-        kind = answer if answer in ANSWERED else "unknown"
-        line = Answered(kind=kind, sign=icon(sign), label=item.label, words=words)
-        lines.append(line)
-    return Domain(name=name, met=sum(x.kind == "yes" for x in lines), lines=lines)
-
-
-def _counted(answers: Mapping[str, str]) -> str:
-    """Say how many items were answered, and how."""
-    found = [ANSWERED.get(answer, NOT_ASKED)[1] for answer in answers.values()]
-    words = [words for _, words in (*ANSWERED.values(), NOT_ASKED)]
-    parts = [f"{found.count(each)} {each}" for each in words if each in found]
-    return f"{len(found)} items: {', '.join(parts)}" if found else "No answers"
-
-
-# --- The draft, and what the rules say ------------------------------------------------------
-
-
 def made_of(job: Job) -> dict[str, str]:
     """Say how the draft was made: model, adapter, prompt and where."""
     result = job.result or {}
@@ -293,7 +137,7 @@ def made_of(job: Job) -> dict[str, str]:
         for one in way.get("tries") or []
         if isinstance(one, dict)
     ]
-    prompt = tries[-1].get("prompt_version") if tries else None
+    prompt = tries[-1].get("prompt") if tries else None
     adapter = result.get("adapter_id")
     found = {
         "Model": job.model_id or "a model without a name",

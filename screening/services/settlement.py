@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.services import record
+from milestones.clock import DUE
 from routing.errors import TargetsResting, TryAnother, UnusableAnswer
 from screening.events import job_event
 from screening.models import Job, Review
@@ -27,14 +28,6 @@ from screening.results import listed_risk
 logger = logging.getLogger(__name__)
 
 MAX_UNUSABLE_ANSWERS = 3
-DUE = {
-    "refer": timedelta(hours=24),
-    "discuss": timedelta(days=3),
-    "unclassified": timedelta(days=3),
-    "monitor": timedelta(days=7),
-    "on_track": timedelta(days=14),
-}
-"""How soon a review is due, by what its case is listed under."""
 KEPT_ROUTES = 50
 
 
@@ -169,13 +162,19 @@ def _open_review(outcome: Outcome, risk: str) -> Review:
     usable = outcome.result.raw if not outcome.result.problems else {}
     return Review(
         job_id=outcome.job.pk,
-        due_at=Now() + DUE[risk],
+        due_at=Now() + _due_within(outcome.job, risk),
         risk=risk,
         summary=usable.get("summary", []),
         recommendations=usable.get("recommendations", []),
         parent_text=usable.get("parent_text") or "",
         second_read_for=_second_read_for(usable),
     )
+
+
+def _due_within(job: Job, risk: str) -> timedelta:
+    """How long a review may take; what was sent as urgent no longer than a refer."""
+    usual = DUE[risk]
+    return min(usual, DUE["refer"]) if job.priority == "urgent" else usual
 
 
 def _second_read_for(draft: dict[str, Any]) -> str:

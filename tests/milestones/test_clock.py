@@ -51,7 +51,7 @@ def hours(n):
     [
         ("refer", hours(24)),
         ("discuss", timedelta(days=3)),
-        ("unclassified", timedelta(days=3)),
+        ("unclassified", timedelta(hours=24)),
         ("monitor", timedelta(days=7)),
         ("on_track", timedelta(days=14)),
     ],

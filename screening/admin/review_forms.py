@@ -1,0 +1,220 @@
+"""The forms of a review. They check shapes; what may be stored, the services say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+
+from screening.models import Reason, Review, Risk
+from screening.reports import LONGEST_REASON, report_of
+from screening.results import MAX_TEXT, RISING
+from screening.safety import Flag, flags_of
+from screening.services.review import (
+    WRITTEN,
+    acknowledge_flags,
+    approve_family_text,
+    save_review,
+)
+from screening.services.signing import draft_of
+
+RISKS = [(risk, Risk(risk).label) for risk in RISING]
+LISTS = ("summary", "recommendations")
+MEANING = {
+    "diagnosis": (
+        "Safety flag: diagnosis word. A screening cannot establish a disorder.",
+        "I have read this and my text does not say it",
+    ),
+    "promise": (
+        "Safety flag: promise. Nobody can know that a child will catch up.",
+        "I have read this and my text does not promise it",
+    ),
+}
+
+
+def plain(text: str) -> str:
+    """Write a text as it is stored: one kind of line end, nothing around it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def lines_of(text: str) -> list[str]:
+    """Read one point from each line that is not empty."""
+    return [line.strip() for line in plain(text).split("\n") if line.strip()]
+
+
+def shown(review: Review, name: str) -> Any:
+    """Return a field as its form shows it, to be compared with what comes back."""
+    value = getattr(review, name)
+    if name in LISTS:
+        return lines_of("\n".join(map(str, value)))
+    return plain(value) if isinstance(value, str) else value
+
+
+def area(rows: int, **attrs: Any) -> forms.Textarea:
+    """Make a field of several lines."""
+    return forms.Textarea(attrs={"rows": rows, **attrs})
+
+
+class PointsField(forms.CharField):
+    """A list of texts, one on each line."""
+
+    widget = forms.Textarea
+
+    def prepare_value(self, value: Any) -> Any:
+        """Write one text on each line; leave alone what somebody typed."""
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        """Read the lines."""
+        return lines_of(super().clean(value))
+
+
+class ReviewForm(forms.Form):
+    """What a clinician writes in a review, over the version that was seen."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+    risk = forms.ChoiceField(
+        label="Risk you sign", choices=RISKS, widget=forms.RadioSelect, required=False
+    )
+    reason_code = forms.ChoiceField(
+        label="Reason for changing the risk",
+        choices=[("", "No reason yet"), *Reason.choices],
+        required=False,
+    )
+    reason_text = forms.CharField(
+        label="In your words",
+        max_length=LONGEST_REASON,
+        widget=area(2),
+        required=False,
+    )
+    summary = PointsField(
+        label="Summary", max_length=MAX_TEXT, widget=area(4), required=False
+    )
+    recommendations = PointsField(
+        label="Recommendations", max_length=MAX_TEXT, widget=area(4), required=False
+    )
+    parent_text = forms.CharField(
+        label="Text for the family",
+        max_length=MAX_TEXT,
+        widget=area(6),
+        required=False,
+    )
+    note = forms.CharField(
+        label="Note for colleagues",
+        max_length=MAX_TEXT,
+        widget=area(2),
+        required=False,
+    )
+    family_approved = forms.BooleanField(
+        label="The family may read this text", required=False
+    )
+
+    def __init__(self, data: Any = None, *, review: Review) -> None:
+        self.review = review
+        initial = {name: shown(review, name) for name in WRITTEN}
+        super().__init__(data, initial=initial | {"version": review.version})
+
+    def changed(self) -> dict[str, Any]:
+        """Return what was changed; a risk that was not chosen is none."""
+        written = {
+            name: plain(value) if isinstance(value, str) else value
+            for name in WRITTEN
+            if (value := self.cleaned_data[name]) or name != "risk"
+        }
+        return {
+            name: value
+            for name, value in written.items()
+            if value != shown(self.review, name)
+        }
+
+    def ticked(self) -> list[str]:
+        """Return the safety flags that were ticked, of those that are open."""
+        asked = set(self.data.getlist("acknowledged")) if self.is_bound else set()
+        return [box.flag.key for box in boxes_of(self.review) if box.is_in(asked)]
+
+    def store(self, user: User) -> bool:
+        """Store what is new, each part by its service; say whether anything was.
+
+        Raises:
+            StalePage: somebody has saved since, or has the review, or it is signed.
+        """
+        review, version = self.review, self.cleaned_data["version"]
+        seen, values, keys = version, self.changed(), self.ticked()
+        if values:
+            version = save_review(review, user=user, version=version, values=values)
+        if keys:
+            version = acknowledge_flags(review, user=user, version=version, keys=keys)
+        is_new = "parent_text" in values or review.family_approved_at is None
+        if self.cleaned_data["family_approved"] and is_new:
+            version = approve_family_text(review, user=user, version=version)
+        return bool(version != seen)
+
+
+class Box:
+    """One safety flag, and whether it was acknowledged."""
+
+    def __init__(self, flag: Flag, entry: dict[str, Any] | None) -> None:
+        self.flag, self.entry = flag, entry
+        self.words, self.label = MEANING[flag.kind]
+
+    def is_in(self, asked: set[str]) -> bool:
+        """Say whether it is open and was ticked."""
+        return self.entry is None and self.flag.key in asked
+
+
+def boxes_of(review: Review) -> list[Box]:
+    """List the safety flags of draft and report, acknowledged or not."""
+    known = {entry["key"]: entry for entry in review.acknowledged}
+    report = report_of({name: getattr(review, name) for name in WRITTEN})
+    return [
+        Box(flag, known.get(flag.key)) for flag in flags_of(draft_of(review), report)
+    ]
+
+
+class ViewForm(forms.Form):
+    """A risk, and why: a second reader's view, or what a third person decides."""
+
+    risk = forms.ChoiceField(
+        label="Risk",
+        choices=RISKS,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose a risk."},
+    )
+    why = forms.CharField(
+        label="Why",
+        max_length=1000,
+        widget=area(3),
+        error_messages={"required": "Say why, in one or two sentences."},
+    )
+
+
+class SigningForm(forms.Form):
+    """A signature: the version that was seen, and the password."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        max_length=4096,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        error_messages={"required": "Nothing was signed. Your password is needed."},
+    )
+
+
+class AddendumForm(forms.Form):
+    """A text to be added to a signed report, and the password."""
+
+    text = forms.CharField(
+        label="Text of the addendum",
+        max_length=MAX_TEXT,
+        widget=area(4),
+        error_messages={"required": "Write the addendum first."},
+    )
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        max_length=4096,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        error_messages={"required": "Nothing was added. Your password is needed."},
+    )
