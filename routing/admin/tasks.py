@@ -161,6 +161,7 @@ class TaskAdmin(ReadOnly):
     search_help_text = "A task or case, exactly as it is written."
     exact_search: ClassVar[Any] = {"id": any_id, "case_id": str}
     actions = ["replay_chosen"]
+    show_facets = admin.ShowFacets.NEVER  # each would be a count of all the tasks
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         """Leave the bulky columns out of the list."""
@@ -216,10 +217,12 @@ class TaskAdmin(ReadOnly):
             words = "None of the chosen is a dead letter: nothing was done."
             self.message_user(request, words, messages.WARNING)
             return None
-        left_out = [(queryset.filter(dead_at=None).count(), "no dead letters")]
+        others = queryset.filter(dead_at=None).count()
+        no_letters = "is no dead letter" if others == 1 else "are no dead letters"
+        left_out = [(others, no_letters)]
         if len(ids) > MOST:
             ids = ids[:MOST]
-            left_out.append((dead.count() - MOST, f"beyond the {MOST:,} of one go"))
+            left_out.append((dead.count() - MOST, f"more than {MOST:,} at once"))
         dry_run = DryRun(
             groups=groups_of_tasks(Task.objects.filter(pk__in=ids)),
             left_out=[(number, why) for number, why in left_out if number],
@@ -249,7 +252,7 @@ class TaskAdmin(ReadOnly):
 
     # --- Columns, and the head of the page ----------------------------------------
 
-    @admin.display(description="Task", ordering="id")
+    @admin.display(description="Task")
     def short_id(self, task: Task) -> str:
         """Show enough to tell tasks apart."""
         return task.pk.hex[:8]

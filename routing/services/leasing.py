@@ -221,12 +221,13 @@ def _claim(standing: Standing, chosen: Sequence[uuid.UUID]) -> list[Task]:
     # times, and they are claimed by then anyway.
     free = _waiting().select_for_update(skip_locked=True).filter(pk__in=chosen)
     decisions = dict(_allowed(list(free), standing))
-    claimed = sorted(decisions, key=lambda task: chosen.index(task.pk))
+    ids = [task.pk for task in decisions]
+    Task.objects.filter(pk__in=ids, not_before__gt=Now()).update(not_before=Now())
+    taken = set(Task.objects.all().claim(ids, worker=worker))
+    claimed = [task for task in decisions if task.pk in taken]
     if not claimed:
         return []
-    rows = Task.objects.filter(pk__in=[task.pk for task in claimed])
-    rows.filter(not_before__gt=Now()).update(not_before=Now())
-    rows.claim([task.pk for task in claimed], worker=worker)
+    claimed.sort(key=lambda task: chosen.index(task.pk))
     for task in claimed:
         task.attempt += 1
         explained = decisions[task].explain() | {LEASED_BY: standing.name}

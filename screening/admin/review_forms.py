@@ -111,7 +111,7 @@ class ReviewForm(forms.Form):
     )
 
     def __init__(self, data: Any = None, *, review: Review) -> None:
-        self.review = review
+        self.review, self.posted = review, data
         initial = {name: shown(review, name) for name in WRITTEN}
         super().__init__(data, initial=initial | {"version": review.version})
 
@@ -128,19 +128,31 @@ class ReviewForm(forms.Form):
             if value != shown(self.review, name)
         }
 
+    def over(self, newest: Review) -> ReviewForm:
+        """Return what was typed as a form over a newer version, refused so far."""
+        data = self.posted.copy()
+        data["version"] = str(newest.version)
+        form = ReviewForm(data, review=newest)
+        form.is_valid()
+        return form
+
+    def asked(self) -> list[str]:
+        """Return the safety flags whose boxes came back ticked."""
+        return list(self.posted.getlist("acknowledged")) if self.is_bound else []
+
     def ticked(self) -> list[str]:
         """Return the safety flags that were ticked, of those that are open."""
-        asked = set(self.data.getlist("acknowledged")) if self.is_bound else set()
+        asked = set(self.asked())
         return [box.flag.key for box in boxes_of(self.review) if box.is_in(asked)]
 
-    def store(self, user: User) -> bool:
-        """Store what is new, each part by its service; say whether anything was.
+    def store(self, user: User) -> int:
+        """Store what is new, each part by its service; return the version there is.
 
         Raises:
             StalePage: somebody has saved since, or has the review, or it is signed.
         """
         review, version = self.review, self.cleaned_data["version"]
-        seen, values, keys = version, self.changed(), self.ticked()
+        values, keys = self.changed(), self.ticked()
         if values:
             version = save_review(review, user=user, version=version, values=values)
         if keys:
@@ -148,7 +160,7 @@ class ReviewForm(forms.Form):
         is_new = "parent_text" in values or review.family_approved_at is None
         if self.cleaned_data["family_approved"] and is_new:
             version = approve_family_text(review, user=user, version=version)
-        return bool(version != seen)
+        return int(version)
 
 
 class Box:

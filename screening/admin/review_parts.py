@@ -12,11 +12,12 @@ from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from audit.pages import EMPTY
+from audit.pages import EMPTY, icon
 from milestones.clock import DAY, due_words, share_used, span
 from milestones.evidence import Evidence, gather
 from milestones.rules import decide
@@ -35,7 +36,7 @@ PLACES = {"edge": "clinic server", "cloud": "cloud server"}
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
 
-# --- Times and people -----------------------------------------------------------------
+# --- Times and people ------------------------------
 
 
 def when(moment: datetime) -> SafeString:
@@ -86,7 +87,7 @@ def due_clock(review: Review, now: datetime) -> SafeString | str:
     )
     if due <= now:
         kind = "is-overdue"
-        ring = mark_safe(  # noqa: S308 - ours
+        ring = mark_safe(
             '<circle class="ring-full" cx="12" cy="12" r="11"/>'
             '<path class="ring-bang" d="M12 6.5v7M12 17v.2"/>'
         )
@@ -112,7 +113,51 @@ def waiting(review: Review, now: datetime) -> SafeString:
     )
 
 
-# --- The draft, and what the rules say ------------------------------------------------------
+def age_words(months: int | float | None) -> str:
+    """Put an age into words: "20 months", from 36 months "3 y 6 m" or "4 years"."""
+    if not isinstance(months, int | float):
+        return "Not given"
+    whole = int(months)
+    years, rest = divmod(whole, 12)
+    if whole >= 36:
+        return f"{years} y {rest} m" if rest else f"{years} years"
+    return "1 month" if whole == 1 else f"{whole} months"
+
+
+def flags_to_know(review: Any, *, is_blind: bool) -> SafeString | str:
+    """List what to know of a row before it is opened."""
+    found = [
+        ("is-strong", "lost", "Lost a skill", review.lost_skill is True),
+        ("", "concern", "Caregiver is worried", review.concern is True),
+        ("", "urgent", "Sent as urgent", review.job.priority == "urgent"),
+        ("", "blind", "Second read: give your own view first", is_blind),
+    ]
+    lines = [(kind, icon(sign), words) for kind, sign, words, is_so in found if is_so]
+    if not lines:
+        return "Nothing flagged"
+    rows = format_html_join("", '<li class="{}">{}<span>{}</span></li>', lines)
+    return format_html('<ul class="flags">{}</ul>', rows)
+
+
+def with_whom(review: Review, user: Any) -> SafeString | str:
+    """Name who has a review, or offer it to who may take it."""
+    if review.state != Review.State.REQUIRES_REVIEW:
+        return review.signer_name
+    if review.assignee_id == user.pk:
+        return "You"
+    if review.assignee is not None:
+        return name_of(review.assignee)
+    if not user.has_perm("screening.change_review"):
+        return "Nobody"
+    return format_html(
+        '<button type="submit" class="button is-small" name="_claim" value="1" '
+        'formaction="{}" aria-label="Claim case {}">Claim</button>',
+        reverse("admin:screening_review_change", args=[review.pk]),
+        review.job.case.case_id,
+    )
+
+
+# --- The draft, and what the rules say ------------------------------
 
 
 def evidence_of(job: Job) -> Evidence:
@@ -193,13 +238,14 @@ def marked(text: str, phrases: Iterable[str]) -> SafeString:
     )
 
 
-# --- Differences ----------------------------------------------------------------------------
+# --- Differences ------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
     """One field of the report beside that of the draft."""
 
+    field: str
     name: str
     is_changed: bool
     before: SafeString | str
@@ -218,7 +264,13 @@ def differences(draft: Report, report: Report) -> list[Difference]:
         else:
             before, after = _lists_beside(old, new)
         found.append(
-            Difference(name=name, is_changed=old != new, before=before, after=after)
+            Difference(
+                field=field,
+                name=name,
+                is_changed=old != new,
+                before=before,
+                after=after,
+            )
         )
     return found
 

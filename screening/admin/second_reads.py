@@ -24,7 +24,7 @@ from milestones.clock import next_window
 from milestones.evidence import Evidence
 from screening.admin.parts import ANSWERED
 from screening.admin.review_forms import ViewForm
-from screening.admin.review_parts import evidence_of, when
+from screening.admin.review_parts import age_words, evidence_of, when
 from screening.errors import ScreeningError
 from screening.models import Job, Review
 from screening.reports import lowers_refer
@@ -33,7 +33,7 @@ from screening.services.review import send_second_read
 NOT_ASKED = ("dash", "no answer")
 
 
-# --- Who must read without having seen ------------------------------------------------
+# --- Who must read without having seen ------------------------------
 
 
 def has_second_read(review: Review) -> bool:
@@ -97,7 +97,7 @@ def second_read_view(
     return TemplateResponse(request, "admin/screening/review/second_read.html", context)
 
 
-# --- The child --------------------------------------------------------------------------
+# --- The child ------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,17 +140,6 @@ class Child:
     has_lost_skill: bool
     has_concern: bool
     is_urgent: bool
-
-
-def age_words(months: int | float | None) -> str:
-    """Put an age into words: "20 months", from 36 months "3 y 6 m" or "4 years"."""
-    if months is None:
-        return "Not given"
-    whole = int(months)
-    years, rest = divmod(whole, 12)
-    if whole >= 36:
-        return f"{years} y {rest} m" if rest else f"{years} years"
-    return "1 month" if whole == 1 else f"{whole} months"
 
 
 def corrected_words(months: float) -> str:

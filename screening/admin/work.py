@@ -365,9 +365,10 @@ def _dry_run(jobs: Sequence[UUID], tasks: Sequence[UUID]) -> DryRun:
     of_tasks = groups_of_tasks(dead_letters().filter(pk__in=tasks))
     dead_tasks = sum(group.number for group in of_tasks)
     left = len(jobs) + len(tasks) - sum(group.number for group in [*groups, *of_tasks])
+    why = "is dead no longer" if left == 1 else "are dead no longer"
     return DryRun(
         groups=[*groups, *of_tasks],
-        left_out=[(left, "dead no longer")] if left else [],
+        left_out=[(left, why)] if left else [],
         paced=dead_tasks,
     )
 

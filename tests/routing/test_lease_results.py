@@ -18,6 +18,7 @@ from routing.services import leasing
 from routing.services.desk import desk
 from routing.services.ending import end_tasks
 from routing.services.leasing import HeldNoLonger, end_lease, renew_lease
+from routing.tried import Tried
 from tests.routing.leases import (
     KEY,
     OTHER,
@@ -75,6 +76,23 @@ def test_what_is_held_no_longer_is_not_renewed():
     end(again)
     with pytest.raises(HeldNoLonger):
         renew_lease(found.pk, actor=KEY, attempt=2)
+
+
+def test_an_earlier_attempt_of_the_same_agent_is_another_one():
+    puller()
+    task()
+    [found] = lease()
+    expire(found)
+    [again] = lease()
+    until = Task.objects.get().lease_until
+
+    with pytest.raises(HeldNoLonger):
+        renew_lease(found.pk, actor=KEY, attempt=1)
+    with pytest.raises(HeldNoLonger):
+        end(found, attempt=1)
+
+    assert Task.objects.get().lease_until == until
+    assert end(again) == "completed"
 
 
 # --- Results -----------------------------------------------------------------------
@@ -176,6 +194,7 @@ def test_of_two_results_at_the_same_moment_one_is_refused(monkeypatch):
         return end_tasks(outcomes, worker=worker)
 
     monkeypatch.setattr(leasing, "end_tasks", both)
+    monkeypatch.setattr(leasing, "Tried", lambda **f: Tried(**f | {"seconds": 1.0}))
 
     with pytest.raises(HeldNoLonger):
         end(found, output={"slower": 1})

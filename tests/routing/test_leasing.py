@@ -214,6 +214,9 @@ def test_what_waits_for_other_agents_only_is_leased_and_what_failed_is_not():
     task(not_before=later, crashes=1)
 
     assert [found.pk for found in lease(most=32)] == [put_off.pk]
+    assert list(Task.objects.values_list("pk").filter(status="RUNNING")) == [
+        (put_off.pk,)
+    ]
 
 
 def test_behind_very_many_that_it_may_not_have_it_finds_the_one_it_may(monkeypatch):

@@ -1,0 +1,346 @@
+"""What the pages of a review are made of: case, signature, signed report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+from django.utils.html import linebreaks
+from django.utils.safestring import SafeString, mark_safe
+
+from audit.pages import bullets
+from milestones.wording.reading import check_family_text
+from screening.admin.parts import risk_badge
+from screening.admin.review_forms import (
+    AddendumForm,
+    Box,
+    ReviewForm,
+    ViewForm,
+    boxes_of,
+)
+from screening.admin.review_parts import (
+    FIELDS,
+    differences,
+    due_clock,
+    evidence_lines,
+    exactly,
+    made_of,
+    marked,
+    name_of,
+    rules_words,
+    waiting,
+    when,
+)
+from screening.admin.second_reads import (
+    child_of,
+    has_second_read,
+    waits_for_second_read,
+)
+from screening.errors import ScreeningError, StalePage
+from screening.models import Reason, Review
+from screening.reports import WORDS, Report, Todo, lowers_refer, meaning_of, report_of
+from screening.results import RISING
+from screening.safety import UNSAFE, unsafe_for_family
+from screening.services.review import WRITTEN
+from screening.services.signing import draft_of, left_before_signing
+
+ANCHORS = {
+    "risk": "id_risk_0",
+    "flag": "flags",
+    "reason": "id_reason_code",
+    "unsafe": "id_parent_text",
+    "family": "id_family_approved",
+    "second_read": "readers",
+    "adjudication": "readers",
+    "decided": "id_risk_0",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One thing that a signature needs, and whether it is there."""
+
+    is_met: bool
+    words: Any
+
+
+def may_write(review: Review, user: Any) -> bool:
+    """Say whether the person may write in a review as it is now."""
+    return bool(
+        review.state == Review.State.REQUIRES_REVIEW
+        and review.assignee_id in {None, user.pk}
+        and user.has_perm("screening.change_review")
+    )
+
+
+def may_decide(review: Review, user: Any) -> bool:
+    """Say whether the person is the third who decides between two readers."""
+    if not has_second_read(review):
+        return False
+    read = review.second_read
+    return bool(
+        review.state == Review.State.REQUIRES_REVIEW
+        and user.has_perm("screening.adjudicate_review")
+        and user.pk not in {read.first_reader_id, read.reader_id}
+        and read.adjudicator_id is None
+        and read.risk != review.risk
+    )
+
+
+def report_in(review: Review) -> Report:
+    """Return the report as it is written so far, or as it was signed."""
+    return report_of({name: getattr(review, name) for name in WRITTEN})
+
+
+# --- The case ------------------------------
+
+
+def case_context(
+    review: Review,
+    user: User,
+    *,
+    form: ReviewForm | None = None,
+    decision: ViewForm | None = None,
+    addendum: AddendumForm | None = None,
+    refused: ScreeningError | None = None,
+) -> dict[str, Any]:
+    """Gather what the page of an open case shows."""
+    is_mine = may_write(review, user)
+    typed = form if form is not None and not is_mine else None
+    if is_mine and form is None:
+        form = ReviewForm(review=review)
+    now = timezone.now()
+    draft, report = draft_of(review), report_in(review)
+    decides = may_decide(review, user)
+    return {
+        **common_of(review),
+        "draft": draft_texts(review, draft),
+        "report": texts_of(report),
+        "note": mark_safe(linebreaks(review.note, autoescape=True)),  # noqa: S308 - escaped
+        "changed": {r.field: r.is_changed for r in differences(draft, report)},
+        "form": form if is_mine else None,
+        "typed": typed.data if typed is not None else None,
+        "theirs": theirs(review, form) if refused and is_mine and form else {},
+        "refused": refused,
+        "is_mine": review.assignee_id == user.pk,
+        "is_open": True,
+        "has_with": name_of(review.assignee),
+        "claimed": when(review.claimed_at) if review.claimed_at else "",
+        "due": due_clock(review, now),
+        "waiting": waiting(review, now),
+        "rules": rules_words(review.job),
+        "boxes": boxes_shown(review),
+        "ticked": form.asked() if form else [],
+        "family": family_checks(report),
+        "left": [(todo, ANCHORS[todo.code]) for todo in left_before_signing(review)],
+        "waits_for_reader": waits_for_second_read(review),
+        "read": review.second_read if has_second_read(review) else None,
+        "decision": (decision or ViewForm(prefix="decision")) if decides else None,
+        "may_sign": user.has_perm("screening.sign_off_review"),
+        "saved": when(review.updated_at),
+        "approved": (
+            when(review.family_approved_at) if review.family_approved_at else ""
+        ),
+    }
+
+
+def common_of(review: Review) -> dict[str, Any]:
+    """Gather what the page of a case and of its report both show."""
+    return {
+        "child": child_of(review.job),
+        "badge": risk_badge(review.risk),
+        "listed": listed_words(review),
+        "made": made_of(review.job),
+        "evidence": evidence_lines(review.job),
+    }
+
+
+def listed_words(review: Review) -> str:
+    """Say what the case is listed under, and whose risk that is."""
+    job = review.job
+    risk = WORDS.get(job.risk, job.risk)
+    if job.rules_risk == job.risk != job.model_risk:
+        draft = WORDS.get(job.model_risk, job.model_risk)
+        return (
+            f"listed as {risk} because the reference rules say so; "
+            f"the draft says {draft}"
+        )
+    return f"listed as {risk}"
+
+
+def draft_texts(review: Review, draft: Report) -> dict[str, Any]:
+    """Show the draft, with the phrases of its safety flags marked."""
+    job, phrases = review.job, [box.flag.phrase for box in boxes_of(review)]
+    result = job.result or {}
+    own = result.get("confidence")
+    is_usable = not job.result_problems and job.result is not None
+    return {
+        "is_usable": is_usable,
+        "problems": [code.replace("_", " ") for code in job.result_problems],
+        "risk": risk_badge(job.model_risk),
+        "summary": [marked(line, phrases) for line in draft.summary],
+        "recommendations": [marked(line, phrases) for line in draft.recommendations],
+        "parent_text": marked(draft.parent_text, phrases),
+        "confidence": f"{own:.2f}" if is_usable and own is not None else "",
+        "doubt": (result.get("uncertainty_reason") or "") if is_usable else "",
+        "made_at": when(job.finished_at) if job.finished_at else "",
+    }
+
+
+def texts_of(report: Report) -> dict[str, Any]:
+    """Show a report that is not to be written in."""
+    return {
+        "risk": risk_badge(report.risk),
+        "summary": bullets(list(report.summary)),
+        "recommendations": bullets(list(report.recommendations)),
+        "parent_text": mark_safe(linebreaks(report.parent_text, autoescape=True)),  # noqa: S308 - escaped
+    }
+
+
+def boxes_shown(review: Review) -> list[tuple[Box, SafeString, SafeString | str]]:
+    """List the safety flags, each in its sentence, and when it was acknowledged."""
+    return [
+        (
+            box,
+            marked(box.flag.sentence, [box.flag.phrase]),
+            when(datetime.fromisoformat(box.entry["at"])) if box.entry else "",
+        )
+        for box in boxes_of(review)
+    ]
+
+
+def family_checks(report: Report) -> list[tuple[bool, str]]:
+    """Say how the family text reads, and whether it holds what must not stay."""
+    if not report.parent_text:
+        return []
+    check, unsafe = check_family_text(report.parent_text), unsafe_for_family(report)
+    easy = "Hard to read" if check.too_hard else "Easy to read"
+    words = " or ".join(unsafe or UNSAFE)
+    return [
+        (not check.too_hard, f"{easy}: grade {check.grade:.0f}"),
+        (not check.too_long, f"{check.words} words"),
+        (not unsafe, f"{'Has' if unsafe else 'No'} {words} words"),
+    ]
+
+
+def theirs(review: Review, form: ReviewForm) -> dict[str, Any]:
+    """Return what is stored now in each field where something else was typed."""
+    if not form.is_valid():
+        return {}
+    report = texts_of(report_in(review))
+    stored: dict[str, SafeString | str] = {
+        **{name: report[name] for name in FIELDS},
+        "reason_code": Reason(review.reason_code).label if review.reason_code else "-",
+        "reason_text": review.reason_text or "-",
+        "note": review.note or "-",
+    }
+    return {name: stored[name] for name in form.changed()}
+
+
+# --- The signature ------------------------------
+
+
+def sign_off_context(
+    review: Review, user: Any, form: Any, refused: ScreeningError | None
+) -> dict[str, Any]:
+    """Gather what the page on which one signs shows."""
+    draft, report = draft_of(review), report_in(review)
+    left = left_before_signing(review)
+    said = ""
+    if refused is not None:
+        said = str(refused).removeprefix("Nothing was signed.").strip()
+    return {
+        "form": form,
+        "refused": said,
+        "is_stale": isinstance(refused, StalePage),
+        "meaning": meaning_of(draft, report),
+        "rows": differences(draft, report),
+        "number": sum(row.is_changed for row in differences(draft, report)),
+        "checks": checks_of(review, left),
+        "left": left,
+        "risk": WORDS[report.risk],
+        "badge": risk_badge(report.risk),
+        "signer": name_of(user),
+        "saved": when(review.updated_at),
+        "reason": reason_of(review),
+        "child": child_of(review.job),
+    }
+
+
+def reason_of(review: Review) -> str:
+    """Say why the risk was changed, if that was said."""
+    if not review.reason_code:
+        return ""
+    return f"{Reason(review.reason_code).label}: {review.reason_text}"
+
+
+def checks_of(review: Review, left: tuple[Todo, ...]) -> list[Check]:
+    """List what a signature needs, met or not; what is missing is in `left`."""
+    missing = {todo.code for todo in left}
+    found = [Check(is_met=False, words=todo.words) for todo in left]
+    boxes = boxes_of(review)
+    if boxes and "flag" not in missing:
+        words = "The safety flag is" if len(boxes) == 1 else "All safety flags are"
+        found.append(Check(is_met=True, words=f"{words} acknowledged"))
+    is_changed = review.job.risk in RISING and review.risk != review.job.risk
+    if is_changed and "reason" not in missing:
+        found.append(Check(is_met=True, words="Reason given for the changed risk"))
+    if review.parent_text and not missing & {"family", "unsafe"}:
+        who = name_of(review.family_approved_by)
+        found.append(Check(is_met=True, words=f"Family text approved by {who}"))
+    if not missing & {"second_read", "adjudication", "decided"}:
+        found.append(Check(is_met=True, words=_readers(review)))
+    words = f"Version {review.version} is the newest"
+    return [*found, Check(is_met=True, words=words)]
+
+
+def _readers(review: Review) -> str:
+    if not has_second_read(review):
+        needed = review.second_read_for or lowers_refer(review.job.risk, review.risk)
+        return "Second read not needed" if not needed else "Waiting for a second read"
+    read = review.second_read
+    who = name_of(read.reader)
+    if read.adjudicator is not None:
+        return f"Second read by {who}; decided by {name_of(read.adjudicator)}"
+    return f"Second read by {who}: same risk"
+
+
+# --- The signed report ------------------------------
+
+
+def signed_context(
+    review: Review,
+    user: User,
+    *,
+    addendum: AddendumForm | None = None,
+    form: ReviewForm | None = None,
+    decision: ViewForm | None = None,
+    refused: ScreeningError | None = None,
+) -> dict[str, Any]:
+    """Gather what the page of a signed report shows."""
+    report = report_in(review)
+    may_sign = user.has_perm("screening.sign_off_review")
+    assert review.signed_off_at is not None
+    return {
+        **common_of(review),
+        "report": texts_of(report),
+        "rows": differences(draft_of(review), report),
+        "typed": form.data if form is not None else None,
+        "refused": refused,
+        "reason": reason_of(review),
+        "signed_at": exactly(review.signed_off_at),
+        "released": when(review.released_at) if review.released_at else "",
+        "released_by": name_of(review.released_by),
+        "read": review.second_read if has_second_read(review) else None,
+        "addenda": [
+            (each, exactly(each.signed_off_at)) for each in review.addenda.all()
+        ],
+        "addendum": (addendum or AddendumForm()) if may_sign else None,
+        "may_release": (
+            review.state == Review.State.SIGNED_OFF
+            and user.has_perm("screening.release_review")
+        ),
+    }
