@@ -327,7 +327,9 @@ def signed_context(
     return {
         **common_of(review),
         "report": texts_of(report),
-        "rows": differences(draft_of(review), report),
+        "rows": [
+            row for row in differences(draft_of(review), report) if row.is_changed
+        ],
         "typed": form.data if form is not None else None,
         "refused": refused,
         "reason": reason_of(review),

@@ -21,7 +21,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
 
-from audit.pages import ReadOnly, icon
+from audit.pages import ReadOnly, icon, link
 from screening.admin.cases import BULKY
 from screening.admin.parts import risk_beside_draft, state_tag
 from screening.admin.review_forms import (
@@ -110,7 +110,8 @@ class ReviewAdmin(ReadOnly):
     """Reviews of the person's clinics, what is due first. Services alone write."""
 
     list_display = ["due", "case", "age", "waits"]  # and more: `get_list_display`
-    list_display_links = ["case"]
+    list_display_links = None  # the case is the link
+    show_facets = admin.ShowFacets.ALWAYS
     list_filter = [ShownFilter]
     search_fields = ["job__case__case_id"]  # any: see `exact_search`
     search_help_text = "A case or job, exactly as it is written."
@@ -173,7 +174,7 @@ class ReviewAdmin(ReadOnly):
         """Name the case, as the clinic knows it, and the clinic."""
         return format_html(
             '{}<span class="sub">{}</span>',
-            review.job.case.case_id,
+            link(review, review.job.case.case_id),
             review.job.clinic.name,
         )
 
@@ -249,7 +250,10 @@ class ReviewAdmin(ReadOnly):
             raise PermissionDenied
         if must_read_blind(review, user) or not may_write(review, user):
             return HttpResponseRedirect(self._page(review))
-        form = SigningForm(request.POST or None, initial={"version": review.version})
+        form = SigningForm(
+            request.POST if request.method == "POST" else None,
+            initial={"version": review.version},
+        )
         refused: ScreeningError | None = None
         if request.method == "POST" and form.is_valid():
             try:

@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 from audit.pages import icon
 from milestones.ages import DAYS_PER_MONTH, PRETERM_BEFORE_WEEKS
 from milestones.checklist import DOMAINS, Item, items
-from milestones.clock import next_window
+from milestones.clock import Window, next_window
 from milestones.evidence import Evidence
 from screening.admin.parts import ANSWERED
 from screening.admin.review_forms import ViewForm
@@ -73,7 +73,7 @@ def second_read_view(
         return HttpResponseRedirect(
             reverse("admin:screening_review_change", args=[review.pk])
         )
-    form = ViewForm(request.POST or None)
+    form = ViewForm(request.POST if request.method == "POST" else None)
     refused = ""
     if request.method == "POST" and form.is_valid():
         try:
@@ -196,15 +196,28 @@ def _facts(job: Job, evidence: Evidence) -> list[Fact]:
         Fact(label="Screened", value=when(job.created_at)),
         Fact(
             label="Caregiver",
-            value="Worried" if flags.get("parent_concern") else "Not worried",
-            more="a skill was lost" if flags.get("lost_skill") else "no skill lost",
+            value=_said(flags, "parent_concern", "Worried", "Not worried", "Not said"),
+            more=_said(flags, "lost_skill", "a skill was lost", "no skill lost", ""),
         ),
         Fact(
             label="Next screen",
             value=f"{window.months} months" if window else "None",
-            more=window.kind if window else "after the last of the schedule",
+            more=_open(window, corrected),
         ),
     ]
+
+
+def _said(flags: Mapping[str, Any], name: str, yes: str, no: str, unsaid: str) -> str:
+    """Put a flag into words; one that was not given is not a no."""
+    given = flags.get(name)
+    return unsaid if given is None else yes if given else no
+
+
+def _open(window: Window | None, corrected: float | None) -> str:
+    if window is None or corrected is None:
+        return "after the last of the schedule" if corrected is not None else ""
+    is_open = window.is_open(corrected)
+    return f"{window.kind}, open now" if is_open else window.kind
 
 
 def _domains(answers: Mapping[str, str]) -> list[Domain]:

@@ -26,9 +26,11 @@ from tests.system.stack import Stack
 PASSWORD = "an-invented-password-1"
 PREPARE = f"""
 from django.contrib.auth import get_user_model
+from tests.browser.reviews import prepare
 from tests.browser.rows import fill, rest_some
-get_user_model().objects.create_superuser("reviewer", password="{PASSWORD}")
+person = get_user_model().objects.create_superuser("reviewer", password="{PASSWORD}")
 fill(24)
+prepare(person)
 rest_some()
 """
 PAGES = {
@@ -36,6 +38,10 @@ PAGES = {
     "home": "/admin/",
     "reviews": "/admin/screening/review/",
     "review": "/admin/screening/review/",
+    "review-flags": "/admin/screening/review/",
+    "review-sign-off": "/admin/screening/review/",
+    "review-second-read": "/admin/screening/review/",
+    "review-signed": "/admin/screening/review/",
     "cases": "/admin/screening/case/",
     "case": "/admin/screening/case/",
     "jobs": "/admin/screening/job/",
@@ -180,7 +186,15 @@ def paths(stack: Stack) -> dict[str, str]:
         return found[0]
 
     found = dict(PAGES)
-    found["review"] += f"{first('screening_review', 'id > 4')}/change/"
+    reviews = {
+        "review": ("note = 'Ask intake.'", "change"),
+        "review-flags": ("summary LIKE '%autism%'", "change"),
+        "review-sign-off": ("note = 'Ask intake.'", "sign-off"),
+        "review-second-read": ("second_read_for <> ''", "second-read"),
+        "review-signed": ("state = 'SIGNED_OFF'", "change"),
+    }
+    for name, (where, step) in reviews.items():
+        found[name] += f"{first('screening_review', where)}/{step}/"
     found["case"] += f"{first('screening_case', 'id = 3')}/change/"
     found["audit-event"] += f"{first('audit_audit', 'id > 8')}/change/"
     for name, where in {"agent": "checker-1", "agent-waiting": "embedder-1"}.items():

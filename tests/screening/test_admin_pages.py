@@ -16,7 +16,7 @@ from routing.models import Agent, TargetHealth
 from screening.models import ApiKey, Case, Clinic, Job, Review, Risk
 from tests.browser.rows import fill
 
-READ_ONLY = [ApiKey, Audit, Case, Job, Review, TargetHealth]
+READ_ONLY = [ApiKey, Audit, Case, Job, TargetHealth]
 ATTACK = "<script>alert('zq')</script><img src=x onerror=alert(1)>\"' {{ 7|add:7 }}"
 KIND = {
     "on track": 0,
@@ -185,7 +185,8 @@ def test_a_review_shows_the_draft_that_it_began_with(admin_client, jobs):
     words = words_of(admin_client.get(page_of(review)).text)
 
     assert "Review of case RC-2046" in words
-    assert "Refer draft says monitor" in words
+    assert "listed as Refer because the reference rules say so" in words
+    assert "the draft says Monitor" in words
     assert "Check hearing and vision." in words
 
 

@@ -33,7 +33,6 @@ SECRETS = [
     "Dr-Osei",
     "dr-osei",
     "lowered",
-    "asked",
     "reference rules",
     "/audit/",
     "/job/",
@@ -194,7 +193,7 @@ def test_a_second_read_is_asked_for_with_what_was_written(doctor, second):
     assert (review.second_read_for, review.summary) == ("asked", ["Mine."])
     blind = desk_of(second).get(page_of(review))
     assert blind.url == page_of(review, "second_read")
-    assert "asked" not in desk_of(second).get(blind.url).text
+    assert "Mine." not in desk_of(second).get(blind.url).text
 
 
 # --- Where the readers differ ---------------------------------------------------------

@@ -141,6 +141,7 @@ def test_a_count_ends_somewhere(operator, monkeypatch):
         make_dead()
 
     assert "Dead 2+ Running 0" in words_of(operator.get(WORK))
+    assert page_module.counts()["dead"] == 2
 
 
 @pytest.mark.parametrize(
@@ -266,8 +267,9 @@ def test_a_query_with_nul_is_refused(operator):
 @pytest.mark.parametrize("state", ["dead", "running", "queued"])
 def test_the_page_takes_as_many_queries_for_many_rows_as_for_none(operator, state):
     numbers = []
-    for start, more in ((0, 0), (0, 1), (1, 48)):
-        fill(more, start=start)
+    for rows in (range(0), range(1), range(1, 49)):
+        if rows:
+            fill(len(rows), start=rows.start)
         with CaptureQueriesContext(connection) as captured:
             assert operator.get(WORK, {"state": state}).status_code == 200
         numbers.append(len(captured))

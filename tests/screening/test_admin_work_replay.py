@@ -175,3 +175,22 @@ def test_running_again_is_no_link_and_needs_the_token_of_its_form(operator, redi
     assert elsewhere.post(REPLAY, form).status_code == 403
     assert Client().post(REPLAY, form).status_code == 302
     assert statuses(task) == ["FAILED"]
+
+
+def test_the_forms_carry_their_token(operator, redis):
+    task = make_dead()
+    careful = Client(enforce_csrf_checks=True)
+    careful.cookies = operator.cookies
+
+    def token(page: Any) -> dict[str, str]:
+        form = page.text[page.text.index('id="content"') :]
+        found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
+        return {"csrfmiddlewaretoken": found[1]}
+
+    page = careful.get(WORK)
+    dry_run = careful.post(REPLAY, {"chosen": [value_of(task)], **token(page)})
+    form = {"chosen": value_of(task), "confirmed": "yes", **token(dry_run)}
+    careful.post(REPLAY, form)
+
+    assert dry_run.status_code == 200
+    assert statuses(task) == ["PENDING"]
