@@ -24,7 +24,7 @@ ALWAYS = {
 WITH_PATH_PARAMETER = {404: "It is unknown, or another clinic's."}
 WITH_QUERY = {422: "A query parameter is not valid."}
 WITH_BODY = {
-    409: "The first request with this idempotency key is still being stored.",
+    409: "The state forbids it, or the first request with the key is being stored.",
     413: "The body is too large.",
     415: "The body is not JSON in UTF-8.",
     422: "Some fields are not valid; details names each.",

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from audit.pages import EMPTY, ReadOnly, link, tag
-from routing.directory import DISABLED, NOT_ALLOWED, NOT_APPROVED, NOT_HEARD_OF
+from routing.directory import DISABLED, NOT_ALLOWED, NOT_APPROVED, NOT_HEARD_OF, PULLS
 from routing.models import TargetHealth
 from routing.policy import ILL
 from routing.services.overview import PROBED, READY, RESTING, Row, overview
@@ -31,6 +31,7 @@ STATE_TAGS = {
     NOT_HEARD_OF: ("question", "is-bad", "Not heard of"),
     PROBED: ("wait", "is-warn", "Being probed"),
     READY: ("check", "is-ok", "Ready"),
+    PULLS: ("check", "is-ok", "Pulls its work"),
     DISABLED: ("dash", "", "Disabled"),
     NOT_IN_USE: ("dash", "", "Not in use"),
 }
@@ -44,6 +45,7 @@ MEANINGS = {
     NOT_HEARD_OF: "It has been silent for too long to be given work.",
     PROBED: "It has rested after failures: one call a second goes through, to see.",
     READY: "It gets work.",
+    PULLS: "It asks for its tasks and is never called.",
     DISABLED: "It was disabled here and gets no work.",
     NOT_IN_USE: "It is neither configured nor an agent any more.",
 }

@@ -8,8 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils import timezone
-from django.utils.html import linebreaks
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from audit.pages import bullets
 from milestones.wording.reading import check_family_text
@@ -30,6 +29,7 @@ from screening.admin.review_parts import (
     made_of,
     marked,
     name_of,
+    paragraphs,
     rules_words,
     waiting,
     when,
@@ -119,7 +119,7 @@ def case_context(
         **common_of(review),
         "draft": draft_texts(review, draft),
         "report": texts_of(report),
-        "note": mark_safe(linebreaks(review.note, autoescape=True)),  # noqa: S308 - escaped
+        "note": paragraphs(review.note),
         "changed": {r.field: r.is_changed for r in differences(draft, report)},
         "form": form if is_mine else None,
         "typed": typed.data if typed is not None else None,
@@ -196,7 +196,7 @@ def texts_of(report: Report) -> dict[str, Any]:
         "risk": risk_badge(report.risk),
         "summary": bullets(list(report.summary)),
         "recommendations": bullets(list(report.recommendations)),
-        "parent_text": mark_safe(linebreaks(report.parent_text, autoescape=True)),  # noqa: S308 - escaped
+        "parent_text": paragraphs(report.parent_text),
     }
 
 

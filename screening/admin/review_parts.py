@@ -12,10 +12,14 @@ from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Any
 
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import linebreaks_filter
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape, format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from audit.pages import EMPTY, icon
 from milestones.clock import DAY, due_words, share_used, span
@@ -34,6 +38,45 @@ FIELDS = {
 }
 PLACES = {"edge": "clinic server", "cloud": "cloud server"}
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
+
+
+OPEN = Q(state=Review.State.REQUIRES_REVIEW)
+WAITS_FOR_READER = Q(second_read__isnull=True) & (
+    ~Q(second_read_for="") | (Q(job__risk="refer") & ~Q(risk="refer"))
+)
+
+
+class ShownFilter(admin.SimpleListFilter):
+    """The ways in which people look at the list."""
+
+    title = "view"
+    parameter_name = "view"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Name the views."""
+        return [
+            ("needs-me", "Needs me"),
+            ("mine", "Mine"),
+            ("unclaimed", "Unclaimed"),
+            ("overdue", "Overdue"),
+            ("signed", "Signed"),
+        ]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Review]
+    ) -> QuerySet[Review]:
+        """Keep the reviews of the chosen view."""
+        user: Any = request.user
+        mine = Q(assignee=user)
+        views = {
+            "needs-me": OPEN & (Q(assignee=None) | mine | WAITS_FOR_READER),
+            "mine": OPEN & mine,
+            "unclaimed": OPEN & Q(assignee=None),
+            "overdue": OPEN & Q(due_at__lte=timezone.now()),
+            "signed": ~OPEN,
+        }
+        chosen = views.get(self.value() or "")
+        return queryset if chosen is None else queryset.filter(chosen)
 
 
 # --- Times and people ------------------------------
@@ -323,15 +366,22 @@ def _joined(pieces: Iterable[SafeString | str]) -> SafeString:
 
 
 def _del(text: str) -> SafeString | str:
-    return _marked_up("del", "removed: ", text)
+    if not text.strip():
+        return text
+    return format_html(
+        '<del><span class="visually-hidden">removed: </span>{}</del>', text
+    )
 
 
 def _ins(text: str) -> SafeString | str:
-    return _marked_up("ins", "added: ", text)
-
-
-def _marked_up(name: str, words: str, text: str) -> SafeString | str:
     if not text.strip():
         return text
-    inside = format_html('<span class="visually-hidden">{}</span>{}', words, text)
-    return format_html("<{}>{}</{}>", mark_safe(name), inside, mark_safe(name))  # noqa: S308 - ours
+    return format_html(
+        '<ins><span class="visually-hidden">added: </span>{}</ins>', text
+    )
+
+
+def paragraphs(text: str) -> SafeString:
+    """Show a text as it was written, escaped, in paragraphs."""
+    written = linebreaks_filter(text)
+    return format_html("{}", written)

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, F, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -37,6 +37,8 @@ from screening.admin.review_pages import (
     signed_context,
 )
 from screening.admin.review_parts import (
+    OPEN,
+    ShownFilter,
     age_words,
     due_clock,
     flags_to_know,
@@ -59,10 +61,6 @@ from screening.services.review import (
 )
 from screening.services.signing import add_addendum, release_report, sign_off
 
-OPEN = Q(state=Review.State.REQUIRES_REVIEW)
-WAITS_FOR_READER = Q(second_read__isnull=True) & (
-    ~Q(second_read_for="") | (Q(job__risk="refer") & ~Q(risk="refer"))
-)
 PEOPLE = ["assignee", "signed_off_by", "released_by", "family_approved_by"]
 READERS = [f"second_read__{who}" for who in ("first_reader", "reader", "adjudicator")]
 HIDDEN = format_html(
@@ -70,39 +68,6 @@ HIDDEN = format_html(
     '<span class="sub">until you give your own view</span>',
     icon("blind"),
 )
-
-
-class ShownFilter(admin.SimpleListFilter):
-    """The ways in which people look at the list."""
-
-    title = "view"
-    parameter_name = "view"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Name the views."""
-        return [
-            ("needs-me", "Needs me"),
-            ("mine", "Mine"),
-            ("unclaimed", "Unclaimed"),
-            ("overdue", "Overdue"),
-            ("signed", "Signed"),
-        ]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Review]
-    ) -> QuerySet[Review]:
-        """Keep the reviews of the chosen view."""
-        user: Any = request.user
-        mine = Q(assignee=user)
-        views = {
-            "needs-me": OPEN & (Q(assignee=None) | mine | WAITS_FOR_READER),
-            "mine": OPEN & mine,
-            "unclaimed": OPEN & Q(assignee=None),
-            "overdue": OPEN & Q(due_at__lte=timezone.now()),
-            "signed": ~OPEN,
-        }
-        chosen = views.get(self.value() or "")
-        return queryset if chosen is None else queryset.filter(chosen)
 
 
 @admin.register(Review)

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
 from screening.models import Clinic, Job, Review
 from tests.screening.making import make_job
@@ -32,8 +33,6 @@ def review_of(
     **draft: Any,
 ) -> Review:
     """Store a case with a draft and its review, as the worker leaves them."""
-    from django.utils import timezone
-
     job = make_job(
         case_id=case_id,
         clinic=clinic,

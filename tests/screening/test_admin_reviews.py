@@ -17,7 +17,7 @@ from django.utils import timezone
 from screening.models import Clinic, Job, Review
 from screening.services.review import claim_review, save_review
 from tests.screening.desk import LIST, form_of, page_of, review_of, words_of
-from tests.screening.signing import make_reader
+from tests.screening.signing import make_reader, sign
 
 pytestmark = pytest.mark.django_db
 
@@ -48,8 +48,6 @@ def test_the_list_shows_what_is_due_first_and_what_is_signed_last(desk):
     late, soon, signed = review_of("late"), review_of("soon"), review_of("signed")
     Review.objects.filter(pk=late.pk).update(due_at=now - timedelta(minutes=155))
     Review.objects.filter(pk=soon.pk).update(due_at=now + timedelta(minutes=366))
-    from tests.screening.signing import sign
-
     sign(signed)
 
     page = desk.get(LIST)
@@ -74,8 +72,6 @@ def test_a_row_says_what_to_know_and_with_whom(desk, doctor):
 
 
 def test_each_view_of_the_list_keeps_its_reviews(desk, doctor):
-    from tests.screening.signing import sign
-
     mine, free, late = review_of("mine"), review_of("free"), review_of("late")
     theirs, signed = review_of("theirs"), review_of("signed")
     claim_review(mine, user=doctor)
@@ -384,6 +380,20 @@ def test_a_case_without_a_usable_draft_is_written_from_nothing(desk):
 
     assert "The model's answer could not be used." in words
     assert "Choose a risk" in words
+
+
+def test_markup_in_what_is_written_comes_out_escaped(desk, doctor):
+    attack = "<script>alert('zq')</script><img src=x onerror=alert(1)>"
+    review = review_of(summary=[attack], parent_text=attack)
+    values = {"note": attack, "recommendations": [f"{attack} more"]}
+    save_review(review, user=doctor, version=1, values=values)
+    reader = other_desk("auditor", rights=["view_review"])
+
+    for client, step in ((desk, "change"), (desk, "sign_off"), (reader, "change")):
+        page = client.get(page_of(review, step)).text
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "&lt;script&gt;alert(" in page
 
 
 def test_no_stock_page_writes_a_review(desk):

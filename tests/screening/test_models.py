@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 import time_machine
 from django.apps import apps
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -29,7 +28,6 @@ from screening.models import (
 )
 from screening.results import RISING
 from tests.screening.signing import unlock
-from tests.system.stack import Stack
 
 OUR_APPS = ["screening", "audit"]
 LONG_AGO = timezone.make_aware(datetime(2026, 1, 5, 9, 0))  # noqa: DTZ001 - made aware
@@ -360,46 +358,3 @@ def test_a_lease_has_expired_once_its_time_is_over(seconds, expired):
     make_job(status="RUNNING", lease_until=ends)
 
     assert Job.objects.expired().exists() is expired
-
-
-# --- Claim, by many at once -------------------------------------------------------
-
-
-@pytest.fixture
-def many(django_db_blocker: Any) -> Iterator[str]:
-    """A database of its own, in which what one thread commits the others see."""
-    with Stack() as stack, django_db_blocker.unblock():
-        mine = {**connections.databases["default"], "NAME": stack.database}
-        connections.databases["many"] = mine
-        yield "many"
-        connections["many"].close()
-        del connections.databases["many"]
-        del connections["many"]
-
-
-@pytest.mark.system
-def test_of_eight_workers_with_the_same_ids_each_job_goes_to_one(many):
-    clinic = Clinic.objects.using(many).create(slug="riverside", name="Riverside")
-    case = Case.objects.using(many).create(clinic=clinic, case_id="RC-2041")
-    jobs = Job.objects.using(many).bulk_create(
-        Job(case=case, clinic=clinic, client="key:abcd1234", payload={})
-        for _ in range(40)
-    )
-    taken: list[uuid.UUID] = []
-    together = threading.Barrier(8)
-
-    def take(worker: str) -> None:
-        together.wait()
-        for job in jobs:
-            taken.extend(Job.objects.using(many).claim([job.pk], worker=worker))
-        connections[many].close()
-
-    threads = [threading.Thread(target=take, args=[f"host-{n}"]) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sorted(taken) == sorted(job.pk for job in jobs)
-    stored = Job.objects.using(many).values_list("attempt", flat=True)
-    assert set(stored) == {1}
