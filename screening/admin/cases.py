@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from audit.pages import ReadOnly, link
 from screening.admin.parts import risk_beside_draft, status_tag
 from screening.models import Case, Job
+from screening.services.sight import cases_seen_by, jobs_seen_by
 
 MOST_JOBS = 50
 BULKY = ("payload", "result", "result_problems", "route")
@@ -43,7 +44,8 @@ class JobsOfCase(admin.TabularInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         """Leave the bulky columns in the database."""
-        return super().get_queryset(request).defer(*BULKY)
+        user: Any = request.user
+        return jobs_seen_by(user, super().get_queryset(request)).defer(*BULKY)
 
     @admin.display(description="Job")
     def job(self, job: Job) -> SafeString:
@@ -76,9 +78,9 @@ class CaseAdmin(ReadOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
         """Count the jobs in the same query, of the cases on the page alone."""
         jobs = Job.objects.filter(case=OuterRef("pk")).order_by().values("case")
+        user: Any = request.user
         found: QuerySet[Case] = (
-            super()
-            .get_queryset(request)
+            cases_seen_by(user, super().get_queryset(request))
             .select_related("clinic")
             .annotate(
                 n_jobs=Coalesce(Subquery(jobs.annotate(n=Count("pk")).values("n")), 0),

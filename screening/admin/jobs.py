@@ -26,6 +26,7 @@ from screening.admin.route import route_of
 from screening.errors import ScreeningError
 from screening.models import Job
 from screening.services.intervention import cancel_job, replay_job
+from screening.services.sight import jobs_seen_by
 
 MOST_OF_AN_ANSWER = 10_000
 FLAGS = {"lost_skill": "Lost a skill", "parent_concern": "Caregiver is worried"}
@@ -99,7 +100,8 @@ class JobAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         """Leave the bulky columns out of the list."""
-        jobs = super().get_queryset(request)
+        user: Any = request.user
+        jobs = jobs_seen_by(user, super().get_queryset(request))
         match = request.resolver_match
         if match is not None and str(match.url_name).endswith("changelist"):
             return jobs.defer(*BULKY)

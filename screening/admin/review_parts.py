@@ -130,9 +130,10 @@ def due_clock(review: Review, now: datetime) -> SafeString | str:
     )
     if due <= now:
         kind = "is-overdue"
-        ring = mark_safe(
+        ring = format_html(
             '<circle class="ring-full" cx="12" cy="12" r="11"/>'
-            '<path class="ring-bang" d="M12 6.5v7M12 17v.2"/>'
+            '<path class="ring-bang" d="{}"/>',
+            "M12 6.5v7M12 17v.2",
         )
     elif due - now <= DAY:
         kind = "is-soon"

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from audit.models import Audit
 from screening import queue
-from screening.models import ApiKey, Job
+from screening.models import ApiKey, Clinic, Job
 from tests.browser.rows import fill
 
 JOBS = "/admin/screening/job/"
@@ -29,6 +29,7 @@ VIEWS = [
 def person(*rights: str, name: str = "operator") -> Client:
     """Log somebody in who has these rights and no others."""
     user = User.objects.create_user(name, password="an-invented-one", is_staff=True)
+    user.clinics.set(Clinic.objects.all())
     for right in rights:
         app, codename = right.split(".")
         user.user_permissions.add(

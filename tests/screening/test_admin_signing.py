@@ -269,3 +269,17 @@ def test_only_who_may_release_is_offered_it():
 
     assert "_release" not in client.get(page_of(review)).text
     assert client.post(page_of(review), {"_release": "1"}).status_code == 403
+
+
+def test_markup_in_what_is_written_comes_out_escaped(desk, doctor):
+    attack = "<script>alert('zq')</script><img src=x onerror=alert(1)>"
+    review = review_of(summary=[attack], parent_text=attack)
+    values = {"note": attack, "recommendations": [f"{attack} more"]}
+    save_review(review, user=doctor, version=1, values=values)
+    reader = desk_of(make_reader("auditor", rights=["view_review"]))
+
+    for client, step in ((desk, "change"), (desk, "sign_off"), (reader, "change")):
+        page = client.get(page_of(review, step)).text
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "&lt;script&gt;alert(" in page
