@@ -23,6 +23,7 @@ from routing.models.tasks import CAPABILITIES
 from routing.services.bell import ring_for_dead
 from routing.services.ending import end_tasks
 from routing.services.observation import Tallies, report
+from routing.services.replay import sweep_dead_letters
 from routing.services.running import (
     TaskOutcome,
     ask_agents,
@@ -196,6 +197,7 @@ class StreamWorker(Line[Task, TaskOutcome]):
                 self.seldom_after = now + SELDOM_SECONDS
                 forget_keys()
                 trim_streams(self.upkeep_redis)
+                sweep_dead_letters(self.upkeep_redis)
         except RedisError as exc:
             logger.warning("Redis was not looked after (%s)", type(exc).__name__)
 

@@ -19,7 +19,6 @@ from routing.services.replay import (
     BULKY,
     RATE,
     counted,
-    dead_letters,
     replay_tasks,
 )
 
@@ -107,10 +106,10 @@ def read_ids(words: str) -> list[UUID]:
     return list(dict.fromkeys(found))
 
 
-def replay_paced(ids: Sequence[UUID], *, actor: str) -> int:
+def replay_paced(tasks: QuerySet[Task], *, actor: str) -> int:
     """Replay those that are dead letters, the oldest first; return how many were."""
-    letters = dead_letters().filter(pk__in=ids).defer(*BULKY)
-    return len(replay_tasks(list(letters), actor=actor, rate=RATE))
+    letters = tasks.filter(dead_at__isnull=False).order_by("dead_at", "id")
+    return len(replay_tasks(list(letters.defer(*BULKY)), actor=actor, rate=RATE))
 
 
 def told(replayed: int, left: int) -> list[tuple[int, str]]:

@@ -131,7 +131,8 @@ class ClinicFilter(admin.SimpleListFilter):
         """Name the clinics."""
         with connection.cursor() as cursor:
             cursor.execute(CLINICS)
-            return [(slug, slug) for (slug,) in cursor.fetchall()]
+            clinics = [slug for (slug,) in cursor.fetchall()]
+        return [(slug, slug) for slug in model_admin.clinics_of(request, clinics)]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Task]
@@ -190,6 +191,10 @@ class TaskAdmin(ReadOnly):
             ("Route", {"fields": ["way"], "classes": ["collapse"]}),
         ]
 
+    def clinics_of(self, request: HttpRequest, clinics: list[str]) -> list[str]:
+        """Say which of the clinics may be chosen from."""
+        return clinics
+
     def title_of(self, row: Task) -> tuple[str, str]:
         """Name the page after the case, as the clinic knows it."""
         return f"Case {row.case_id}", f"Task {row.public_id.removeprefix('task-')}"
@@ -245,7 +250,8 @@ class TaskAdmin(ReadOnly):
         if not self.has_operate_permission(request):
             raise PermissionDenied
         ids = read_ids(request.POST.get("ids", ""))
-        replayed = replay_paced(ids, actor=f"user:{request.user.pk}")
+        seen = self.get_queryset(request).filter(pk__in=ids)
+        replayed = replay_paced(seen, actor=f"user:{request.user.pk}")
         for level, words in told(replayed, len(ids) - replayed):
             self.message_user(request, words, level)
         return HttpResponseRedirect(reverse("admin:routing_task_changelist"))

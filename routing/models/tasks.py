@@ -97,6 +97,11 @@ class Task(Work):
                 condition=Q(status="PENDING"),
             ),
             models.Index(
+                name="task_waiting_longest",
+                fields=["not_before"],
+                condition=Q(status="PENDING"),
+            ),
+            models.Index(
                 name="task_running_by_lease",
                 fields=["lease_until"],
                 condition=Q(status="RUNNING"),

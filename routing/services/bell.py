@@ -49,7 +49,10 @@ def ring_for(ids: Sequence[UUID]) -> bool:
 
 def ring_for_dead(ids: Sequence[UUID]) -> bool:
     """Put tasks on the stream of dead letters; say whether Redis took them."""
-    return _ring(ids, streams.ring_dead)
+    is_rung = _ring(ids, streams.ring_dead)
+    if ids and is_rung:
+        Task.objects.filter(pk__in=ids).update(rung_at=Now())
+    return is_rung
 
 
 def _ring(ids: Sequence[UUID], step: Any) -> bool:
@@ -84,8 +87,3 @@ def _rows(ids: Sequence[UUID], with_data: bool) -> list[dict[str, Any]]:
         if is_dead:
             row["meta"] = row["meta"] | {"dlq_reason": code, "last_error": code}
     return rows
-
-
-def mark_rung(ids: Sequence[UUID]) -> None:
-    """Remember that the tasks are on their streams."""
-    Task.objects.filter(pk__in=ids).update(rung_at=Now())

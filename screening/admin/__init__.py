@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from screening.admin import cases, clinics, consents, jobs, reviews
+from screening.admin import cases, clinics, consents, jobs, reviews, tasks
 
-__all__ = ["cases", "clinics", "consents", "jobs", "reviews"]
+__all__ = ["cases", "clinics", "consents", "jobs", "reviews", "tasks"]

@@ -1,23 +1,19 @@
 """All work that is not done, jobs and tasks in one table: queued, running and dead.
 
-The row that has been in trouble for longest comes first. Each state is read along the
-partial index that it has, a page at a time from the last row of the page before.
+The row that has been in trouble for longest comes first. What is dead is run again from
+here, after a dry run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.core import signing
 from django.core.exceptions import PermissionDenied
-from django.db import connection
-from django.db.models import Count, DateTimeField, F, Q, QuerySet, Value
-from django.db.models.functions import Cast
+from django.db.models import Count
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -43,66 +39,29 @@ from routing.admin.replaying import (
     told,
 )
 from routing.admin.tasks import DEAD_TAG
-from routing.models import Task
-from routing.services.replay import BULKY as BULKY_OF_TASKS
-from routing.services.replay import dead_letters
 from screening.admin.cases import BULKY as BULKY_OF_JOBS
 from screening.admin.parts import STATUS_TAGS
+from screening.admin.unfinished import (
+    JOB,
+    MOST_COUNTED,
+    TABS,
+    TASK,
+    Tab,
+    counts,
+    jobs_of,
+    page_of,
+    read_cursor,
+    tasks_of,
+)
 from screening.errors import ScreeningError
 from screening.models import Job
 from screening.services.intervention import replay_job
+from screening.services.sight import jobs_seen_by
 
-PER_PAGE = 100
-MOST_COUNTED = 10_000
-SALT = "work-cursor"
-JOB, TASK = "job", "task"  # in this order where two rows have the same time
 SCREENING = "Screening"
 LONGEST_CAUSE = 160
 NOT_DEAD = (Job.Status.PENDING, Job.Status.CANCELLED)
 """What the service would let run again, and nobody has chosen that here."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tab:
-    """One state of work, and how it is shown."""
-
-    name: str
-    words: str
-    lead: str
-    nothing: str
-    moment: str
-    """The head of the column with the time that it is ordered by."""
-
-    order: tuple[str, str]
-    """The columns with that time, of jobs and of tasks; each has an index."""
-
-
-TABS = [
-    Tab(
-        name="dead",
-        words="Dead",
-        lead="Work that was given up after every try. Nothing here is lost.",
-        nothing="No work was given up.",
-        moment="Dead for",
-        order=("finished_at", "dead_at"),
-    ),
-    Tab(
-        name="running",
-        words="Running",
-        lead="What a worker or an agent has. A lease that is over is taken back soon.",
-        nothing="Nothing is running.",
-        moment="Lease",
-        order=("lease_until", "lease_until"),
-    ),
-    Tab(
-        name="queued",
-        words="Queued",
-        lead="What waits for a worker or an agent, or for its next try.",
-        nothing="Nothing waits.",
-        moment="Due",
-        order=("not_before", "not_before"),
-    ),
-]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,102 +82,6 @@ class Row:
     moment: SafeString | str
     attempts: int
     cause: SafeString | str
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The last row seen."""
-
-    moment: datetime
-    kind: str
-    id: UUID
-
-    def write(self) -> str:
-        """Return it as opaque text that only we can make."""
-        return signing.dumps(
-            [self.moment.isoformat(), self.kind, self.id.hex], salt=SALT
-        )
-
-
-def read_cursor(text: str) -> Cursor | None:
-    """Read what `Cursor.write` wrote; None if it is anything else."""
-    try:
-        moment, kind, pk = signing.loads(text, salt=SALT)
-    except signing.BadSignature:
-        return None
-    return Cursor(datetime.fromisoformat(moment), kind, UUID(pk))
-
-
-# --- What there is ------------------------------------------------------------------
-
-
-def jobs_of(tab: Tab) -> QuerySet[Job]:
-    """Return the jobs in a state."""
-    status = {
-        "dead": Job.Status.FAILED,
-        "running": Job.Status.RUNNING,
-        "queued": Job.Status.PENDING,
-    }
-    return Job.objects.filter(status=status[tab.name])
-
-
-def tasks_of(tab: Tab) -> QuerySet[Task]:
-    """Return the tasks in a state; dead are the dead letters alone."""
-    tasks = Task.objects.all()
-    if tab.name == "dead":
-        return tasks.dead()
-    status = {"running": Task.Status.RUNNING, "queued": Task.Status.PENDING}
-    return tasks.filter(status=status[tab.name])
-
-
-def counts() -> dict[str, int]:
-    """Count the work in each state, up to `MOST_COUNTED` of each kind, in one query."""
-    parts: list[str] = []
-    params: list[Any] = []
-    for tab in TABS:
-        for rows in (jobs_of(tab), tasks_of(tab)):
-            some = rows.order_by().values("pk")[:MOST_COUNTED]
-            sql, given = some.query.sql_with_params()
-            parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS found)")  # noqa: S608 - ours
-            params += given
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(parts)}", params)
-        numbers = cursor.fetchone()
-    return {
-        tab.name: numbers[2 * place] + numbers[2 * place + 1]
-        for place, tab in enumerate(TABS)
-    }
-
-
-def page_of(tab: Tab, after: Cursor | None) -> tuple[list[Any], Cursor | None]:
-    """Read one page of jobs and tasks, and where the next begins, if there is one."""
-    jobs = jobs_of(tab).select_related("case", "clinic").defer(*BULKY_OF_JOBS)
-    tasks = tasks_of(tab).defer(*BULKY_OF_TASKS)
-    of_jobs, of_tasks = tab.order
-    found = [
-        *((row.moment, JOB, row.pk, row) for row in _read(jobs, JOB, of_jobs, after)),
-        *((r.moment, TASK, r.pk, r) for r in _read(tasks, TASK, of_tasks, after)),
-    ]
-    found.sort(key=lambda each: each[:3])
-    page = found[:PER_PAGE]
-    following = Cursor(*page[-1][:3]) if len(found) > PER_PAGE else None
-    return [row for *_, row in page], following
-
-
-def _read(rows: QuerySet[Any], kind: str, name: str, after: Cursor | None) -> list[Any]:
-    """Read one row more than a page, along the index on the column."""
-    # SQLite keeps times with more or with fewer digits: the cast makes them alike.
-    moment = Cast(F(name), DateTimeField())
-    rows = rows.annotate(moment=moment).order_by("moment", "id")
-    if after is not None:
-        last = Cast(Value(after.moment, DateTimeField()), DateTimeField())
-        if kind == after.kind:
-            beyond = Q(moment__gt=last) | Q(moment=last, id__gt=after.id)
-        else:
-            beyond = Q(moment__gt=last) if kind < after.kind else Q(moment__gte=last)
-        # The first of the two is what the index can begin at.
-        rows = rows.filter(Q(moment__gte=last) & beyond)
-    return list(rows[: PER_PAGE + 1])
 
 
 # --- How it is shown ----------------------------------------------------------------
@@ -296,8 +159,8 @@ def work_view(request: HttpRequest) -> HttpResponse:
     by_name = {tab.name: tab for tab in TABS}
     tab = by_name.get(request.GET.get("state", ""), TABS[0])
     after = read_cursor(request.GET.get("after", ""))
-    numbers = counts()
-    rows, following = page_of(tab, after)
+    numbers = counts(user)
+    rows, following = page_of(tab, after, user)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": "Work",
@@ -333,7 +196,7 @@ def replay_view(request: HttpRequest) -> HttpResponse:
         ]
         return confirmation(
             request,
-            _dry_run(jobs, tasks),
+            _dry_run(request.user, jobs, tasks),
             title="Run again",
             action=reverse("admin:work_replay"),
             hidden={"chosen": " ".join(chosen), "confirmed": "yes"},
@@ -343,7 +206,8 @@ def replay_view(request: HttpRequest) -> HttpResponse:
     actor = f"user:{request.user.pk}"
     _replay_jobs(request, jobs, actor)
     if tasks:
-        replayed = replay_paced(tasks, actor=actor)
+        seen = tasks_of(TABS[0], request.user).filter(pk__in=tasks)
+        replayed = replay_paced(seen, actor=actor)
         for level, said in told(replayed, len(tasks) - replayed):
             messages.add_message(request, level, said)
     return HttpResponseRedirect(back)
@@ -356,13 +220,15 @@ def _chosen(words: Sequence[str], kind: str) -> list[UUID]:
     return read_ids(" ".join(ids))
 
 
-def _dry_run(jobs: Sequence[UUID], tasks: Sequence[UUID]) -> DryRun:
-    failed = jobs_of(TABS[0]).filter(pk__in=jobs).order_by().values_list("error_code")
+def _dry_run(user: Any, jobs: Sequence[UUID], tasks: Sequence[UUID]) -> DryRun:
+    failed = (
+        jobs_of(TABS[0], user).filter(pk__in=jobs).order_by().values_list("error_code")
+    )
     groups = [
         Group(cause=code, work=SCREENING, number=number)
         for code, number in failed.annotate(number=Count("pk")).order_by("error_code")
     ]
-    of_tasks = groups_of_tasks(dead_letters().filter(pk__in=tasks))
+    of_tasks = groups_of_tasks(tasks_of(TABS[0], user).filter(pk__in=tasks))
     dead_tasks = sum(group.number for group in of_tasks)
     left = len(jobs) + len(tasks) - sum(group.number for group in [*groups, *of_tasks])
     why = "is dead no longer" if left == 1 else "are dead no longer"
@@ -376,7 +242,9 @@ def _dry_run(jobs: Sequence[UUID], tasks: Sequence[UUID]) -> DryRun:
 def _replay_jobs(request: HttpRequest, ids: Sequence[UUID], actor: str) -> None:
     """Replay each by itself; one refusal does not stop the rest."""
     count = waiting = 0
-    jobs = Job.objects.filter(pk__in=ids).select_related("case", "clinic")
+    user: Any = request.user
+    jobs = jobs_seen_by(user, Job.objects.filter(pk__in=ids))
+    jobs = jobs.select_related("case", "clinic")
     for job in jobs.defer(*BULKY_OF_JOBS).order_by("created_at", "id"):
         if job.status in NOT_DEAD:
             waiting += 1

@@ -94,6 +94,11 @@ class Job(Work):
                 condition=Q(status="PENDING"),
             ),
             models.Index(
+                name="job_failed_by_time",
+                fields=["finished_at", "id"],
+                condition=Q(status="FAILED"),
+            ),
+            models.Index(
                 name="job_running_by_lease",
                 fields=["lease_until"],
                 condition=Q(status="RUNNING"),

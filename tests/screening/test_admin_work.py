@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from routing.models import Task
+from screening.admin import unfinished
 from screening.admin import work as page_module
 from screening.models import Case, Clinic, Job
 from screening.services.keys import default_clinic
@@ -33,11 +35,14 @@ ATTACK = "<script>alert('zq')</script><img src=x onerror=alert(1)>\"'"
 
 @pytest.fixture
 def operator(db: None) -> Client:
-    return person(*RIGHTS)
+    default_clinic()
+    for slug in ("riverside", "northgate"):
+        Clinic.objects.create(slug=slug, name=slug.capitalize())
+    return person(*RIGHTS)  # in each of the clinics
 
 
 def make_job(*, minutes: float = 0, case_id: str = "RC-2041", **fields: Any) -> Job:
-    clinic: Clinic = default_clinic()
+    clinic = fields.pop("clinic", None) or default_clinic()
     case, _ = Case.objects.get_or_create(clinic=clinic, case_id=case_id)
     at = timezone.now() - timedelta(minutes=minutes)
     given = {"client": "key:1", "payload": {}, "created_at": at, "not_before": at}
@@ -136,12 +141,13 @@ def test_the_tabs_count_what_is_in_each_state(operator):
 
 
 def test_a_count_ends_somewhere(operator, monkeypatch):
-    monkeypatch.setattr(page_module, "MOST_COUNTED", 2)
+    for module in (page_module, unfinished):
+        monkeypatch.setattr(module, "MOST_COUNTED", 2)
     for _ in range(3):
         make_dead()
 
     assert "Dead 2+ Running 0" in words_of(operator.get(WORK))
-    assert page_module.counts()["dead"] == 2
+    assert unfinished.counts(User.objects.get())["dead"] == 2
 
 
 @pytest.mark.parametrize(
@@ -170,15 +176,27 @@ def test_no_childs_words_are_on_the_page(operator):
 
 
 @pytest.mark.parametrize("where", ["clinic", "case_id", "error"])
-def test_what_came_from_outside_is_escaped(operator, where):
+def test_what_came_from_outside_is_escaped(admin_client, where):
     make_dead(**{where: ATTACK[:64]})
     make_failed(case_id=ATTACK, error=ATTACK)
 
-    page = operator.get(WORK).text
+    page = admin_client.get(WORK).text
 
     assert "<script>alert" not in page
     assert "<img src=x" not in page
     assert page.count("&lt;script&gt;alert") >= 2
+
+
+def test_another_clinics_work_is_neither_shown_nor_counted(operator, admin_client):
+    elsewhere = Clinic.objects.create(slug="elsewhere", name="Elsewhere")
+    task, job = make_dead(clinic="elsewhere"), make_failed(clinic=elsewhere)
+    own = make_dead()
+
+    assert shown(operator.get(WORK)) == [name_of(own)]
+    assert "Dead 1 Running 0" in words_of(operator.get(WORK))
+    assert sorted(shown(admin_client.get(WORK))) == sorted(
+        map(name_of, (task, job, own))
+    )
 
 
 # --- Pages ------------------------------------------------------------------------
@@ -199,7 +217,7 @@ def turn_over(client: Client, path: str = WORK) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("per_page", [1, 2, 3, 7])
 def test_each_row_comes_once_whatever_the_page_holds(operator, monkeypatch, per_page):
-    monkeypatch.setattr(page_module, "PER_PAGE", per_page)
+    monkeypatch.setattr(unfinished, "PER_PAGE", per_page)
     same = timezone.now() - timedelta(minutes=5)
     rows = [make_dead(minutes=9 - n) for n in range(3)]
     rows += [make_failed(finished_at=same) for _ in range(4)]
@@ -212,7 +230,7 @@ def test_each_row_comes_once_whatever_the_page_holds(operator, monkeypatch, per_
 
 @pytest.mark.parametrize("per_page", [2, 3])
 def test_what_the_database_timed_itself_comes_once_too(operator, monkeypatch, per_page):
-    monkeypatch.setattr(page_module, "PER_PAGE", per_page)
+    monkeypatch.setattr(unfinished, "PER_PAGE", per_page)
     clinic = default_clinic()
     case = Case.objects.create(clinic=clinic, case_id="RC-2041")
     # The database fills in the time: one and the same for all of one statement.
@@ -227,7 +245,7 @@ def test_what_the_database_timed_itself_comes_once_too(operator, monkeypatch, pe
 
 
 def test_a_later_page_leads_back_to_the_first(operator, monkeypatch):
-    monkeypatch.setattr(page_module, "PER_PAGE", 1)
+    monkeypatch.setattr(unfinished, "PER_PAGE", 1)
     make_dead(), make_dead()
     first = operator.get(WORK)
     following = html.unescape(re.search(r'<a href="([^"]+)">Next', first.text)[1])
@@ -287,13 +305,13 @@ def test_the_page_takes_as_many_queries_for_many_rows_as_for_none(operator, stat
         ("queued", ["job_pending_by_due_time", "task_pending_by_due_time"]),
     ],
 )
-def test_the_rows_are_read_along_an_index(operator, state, indexes):
+def test_the_rows_are_read_along_an_index(admin_client, state, indexes):
     plans = []
     with connection.cursor() as cursor:
         # Of so few rows the planner would read all, whatever index there is.
         cursor.execute("SET LOCAL enable_seqscan = off")
         with CaptureQueriesContext(connection) as captured:
-            operator.get(WORK, {"state": state})
+            admin_client.get(WORK, {"state": state})
         for query in captured:
             if ' AS "moment"' in query["sql"]:
                 cursor.execute(f"EXPLAIN {query['sql']}")

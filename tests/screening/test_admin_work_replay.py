@@ -14,7 +14,7 @@ from django.utils import timezone
 from audit.models import Audit
 from routing.models import Task
 from screening import queue
-from screening.models import Job
+from screening.models import Clinic, Job
 from tests.routing.test_replay import fresh, make_dead, make_task
 from tests.screening.test_admin_actions import person
 from tests.screening.test_admin_work import (
@@ -133,6 +133,20 @@ def test_a_job_cancelled_meanwhile_stays_so(operator, redis):
     confirm(operator, dry_run)
 
     assert statuses(job) == ["CANCELLED"]
+
+
+def test_another_clinics_work_is_not_run_again(operator, redis):
+    elsewhere = Clinic.objects.create(slug="elsewhere", name="Elsewhere")
+    task, job = make_dead(clinic="elsewhere"), make_failed(clinic=elsewhere)
+
+    dry_run = choose(operator, task, job)
+    form = {"chosen": [value_of(task), value_of(job)], "confirmed": "yes"}
+    operator.post(REPLAY, form)
+
+    assert "2 are dead no longer" in words_of(dry_run)
+    assert "MODEL_TIMEOUT" not in words_of(dry_run)
+    assert statuses(task, job) == ["FAILED", "FAILED"]
+    assert not Audit.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""Tasks in the admin, as a person sees them: those of the own clinics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from routing.admin.tasks import TaskAdmin
+from routing.models import Task
+from screening.models import Clinic
+
+
+def tasks_seen_by(user: Any, tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """Keep the tasks of the person's clinics, which tasks know by their slugs."""
+    if user.is_superuser:
+        return tasks
+    return tasks.filter(clinic__in=Clinic.objects.filter(members=user).values("slug"))
+
+
+admin.site.unregister(Task)
+
+
+@admin.register(Task)
+class TaskOfClinicAdmin(TaskAdmin):
+    """Tasks of the person's clinics, to see and to replay."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
+        """Leave out what is another clinic's."""
+        return tasks_seen_by(request.user, super().get_queryset(request))
+
+    def clinics_of(self, request: HttpRequest, clinics: list[str]) -> list[str]:
+        """Offer the person's clinics alone."""
+        user: Any = request.user
+        if user.is_superuser:
+            return clinics
+        own = set(user.clinics.values_list("slug", flat=True))
+        return [clinic for clinic in clinics if clinic in own]
