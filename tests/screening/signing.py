@@ -62,6 +62,8 @@ def unlock(table: str = "screening_review") -> None:
     """Take the locks off a table, for the rest of a test's transaction."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
+            # What is deferred to the commit would keep the table from being altered.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
             return
         cursor.execute(
