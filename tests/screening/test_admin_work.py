@@ -302,7 +302,7 @@ def test_the_page_takes_as_many_queries_for_many_rows_as_for_none(operator, stat
     [
         ("dead", ["job_", "task_dead"]),
         ("running", ["job_running_by_lease", "task_running_by_lease"]),
-        ("queued", ["job_pending_by_due_time", "task_pending_by_due_time"]),
+        ("queued", ["job_pending_by_due_time", "task_waiting_longest"]),
     ],
 )
 def test_the_rows_are_read_along_an_index(admin_client, state, indexes):
