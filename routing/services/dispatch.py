@@ -11,8 +11,11 @@ from django.conf import settings
 
 from audit.actions import Action
 from audit.services import Event, record
+from consent.configured import required_scopes
+from consent.services import grants_of
 from routing.errors import AgentCallFailed, ConsentRequired, NoAgent, RoutingError
 from routing.media import carries_raw_media
+from routing.permissions import permit
 from routing.policy import Wish
 from routing.protocols import envelope
 from routing.services.desk import Desk, desk
@@ -44,7 +47,8 @@ def call_best_agent(
     An audit event names the agent before anything leaves, another one its failure.
 
     Raises:
-        ConsentRequired: raw media without consent; nothing leaves.
+        ConsentRequired: raw media without consent, or the ledger refuses; nothing
+            leaves.
         NoAgent: none of the clinic's agents may take it now.
         AgentCallFailed: the one that was asked did not answer as it should.
     """
@@ -58,6 +62,14 @@ def call_best_agent(
         consent=bool(call.consent_id),
         raw_media=raw_media,
     )
+    wish = permit(
+        wish,
+        grants_of([(clinic, call.case_id)])[clinic, call.case_id],
+        named=call.consent_id,
+        required=required_scopes(),
+    )
+    if not wish.permitted or (raw_media and not wish.media_allowed):
+        raise ConsentRequired("The case's consents do not allow this.")
     ours = desk()
     choice = ours.choose(wish, clinic=clinic)
     if not choice.targets:

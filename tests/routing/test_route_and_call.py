@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from audit.models import Audit
+from consent.services import give_consent
 from routing.media import carries_raw_media
 from routing.models import Agent, TargetHealth
 from routing.services.desk import desk
@@ -244,6 +245,32 @@ def test_raw_media_with_consent_goes_to_who_takes_it(api, echo, takes, status):
     )
 
     assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("scopes", "location", "status"),
+    [
+        (["screening", "cloud_inference"], "cloud", 200),
+        (["screening"], "cloud", 503),
+        (["screening"], "edge", 200),
+        ([], "edge", 403),
+    ],
+)
+def test_the_ledger_is_asked_before_anything_leaves(
+    api, echo, scopes, location, status
+):
+    make_agent(endpoint=echo.url, capabilities=("analyze_light",), location=location)
+    give_consent(
+        clinic="default",
+        case_id="case-1",
+        consent_id="c-1",
+        scopes=scopes,
+        given_by="parent",
+        actor="key:test",
+    )
+
+    assert call(api).status_code == status
+    assert len(echo.asked) == (status == 200)
 
 
 # --- Bad input ---------------------------------------------------------------------
