@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
+from screening.documents.signed import DISCLAIMER, SignedReport
 from screening.models import Review, Risk
+from screening.services.report import FAMILY, WHOLE
+from wire.fields import StrictChoiceField
+
+
+class ReportQuerySerializer(serializers.Serializer):
+    """Which part of a report is read."""
+
+    part = StrictChoiceField(
+        choices=[(WHOLE, "The whole report"), (FAMILY, "The sheet for the family")],
+        default=WHOLE,
+        help_text="`family`: the text for the family alone, as a PDF and nothing else, "
+        "once it is approved, signed and released.",
+    )
 
 
 class AddendumSerializer(serializers.Serializer):
@@ -37,3 +53,33 @@ class ReportSerializer(serializers.Serializer):
     )
     addenda = AddendumSerializer(many=True)
     disclaimer = serializers.CharField()
+
+
+def report_body(report: SignedReport) -> dict[str, Any]:
+    """Write a signed report field by field."""
+    return {
+        "case_id": report.case_id,
+        "job_id": report.job_id,
+        "risk": report.risk,
+        "summary": report.summary,
+        "recommendations": report.recommendations,
+        "parent_text": report.parent_text,
+        "outcome": report.outcome,
+        "meaning": report.meaning,
+        "signed_by": report.signer,
+        "signed_at": report.signed_at.isoformat(),
+        "released_at": report.released_at,
+        "content_digest": report.digest,
+        "is_whole": report.is_whole,
+        "addenda": [
+            {
+                "number": each.number,
+                "text": each.text,
+                "signed_by": each.signer,
+                "signed_at": each.signed_at,
+                "content_digest": each.digest,
+            }
+            for each in report.additions
+        ],
+        "disclaimer": DISCLAIMER,
+    }
