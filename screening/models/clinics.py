@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
@@ -22,6 +23,16 @@ class Scope(models.TextChoices):
     METRICS_READ = "metrics:read", "Read the metrics"
 
 
+def _hours(what: str, *, default: str) -> models.PositiveSmallIntegerField:
+    return models.PositiveSmallIntegerField(
+        f"{what}: hours until signed",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(8760)],
+        help_text=f"From the end of the job. Empty: {default}.",
+    )
+
+
 class Clinic(models.Model):
     """The tenant: every case, key and reviewer belongs to clinics."""
 
@@ -33,9 +44,16 @@ class Clinic(models.Model):
         related_name="clinics",
         help_text="Who sees the clinic's cases in the desk.",
     )
+    refer_hours = _hours("Refer, and answers that cannot be used", default="24")
+    discuss_hours = _hours("Discuss", default="72")
+    monitor_hours = _hours("Monitor", default="168")
+    on_track_hours = _hours("On track", default="336")
 
     class Meta:
         ordering = ["name"]
+        permissions = [
+            ("view_events_of_no_clinic", "Can view events that belong to no clinic"),
+        ]
 
     def __str__(self) -> str:
         return self.name

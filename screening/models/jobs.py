@@ -77,6 +77,9 @@ class Job(Work):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        permissions = [
+            ("read_words", "Can read what was reported of a child, and drafts"),
+        ]
         indexes = [
             models.Index(
                 name="job_newest_of_clinic", fields=["clinic", "-created_at", "-id"]

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from screening.models.clinics import Clinic
 from screening.models.jobs import Job
 from screening.models.risk import Risk
 from screening.results import UNCLASSIFIED
@@ -59,6 +60,9 @@ class Review(models.Model):
         OVERRODE = "overrode", "Signed with a different risk"
 
     job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="review")
+    clinic = models.ForeignKey(
+        Clinic, on_delete=models.PROTECT, related_name="reviews", editable=False
+    )
     state = models.CharField(
         max_length=15, choices=State, default=State.REQUIRES_REVIEW, editable=False
     )
@@ -96,6 +100,23 @@ class Review(models.Model):
         editable=False,
         help_text="Why a second reader is asked: never shown to them.",
     )
+
+    # What the worklist asks of each row without reading the child's words.
+    listed_risk = models.CharField(
+        max_length=12, blank=True, default="", db_default="", editable=False
+    )
+    draft_risk = models.CharField(
+        max_length=12, blank=True, default="", db_default="", editable=False
+    )
+    age_months = models.PositiveSmallIntegerField(null=True, editable=False)
+    gestational_weeks = models.PositiveSmallIntegerField(null=True, editable=False)
+    has_lost_skill = models.BooleanField(db_default=False, editable=False)
+    has_concern = models.BooleanField(db_default=False, editable=False)
+    is_text_only = models.BooleanField(db_default=False, editable=False)
+    confidence = models.FloatField(null=True, editable=False)
+    window_months = models.PositiveSmallIntegerField(null=True, editable=False)
+    window_closes_on = models.DateField(null=True, editable=False)
+    escalated_at = models.DateTimeField(null=True, editable=False)
 
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -136,6 +157,7 @@ class Review(models.Model):
             ("sign_off_review", "Can sign off a review"),
             ("release_review", "Can release a signed report"),
             ("adjudicate_review", "Can decide between two readers"),
+            ("export_lists", "Can export lists as CSV"),
         ]
         indexes = [
             models.Index(name="review_by_state", fields=["state", "-id"]),
@@ -143,6 +165,16 @@ class Review(models.Model):
                 name="review_by_due_time",
                 fields=["due_at", "id"],
                 condition=Q(state="REQUIRES_REVIEW"),
+            ),
+            models.Index(
+                name="review_open_of_clinic",
+                fields=["clinic", "due_at"],
+                condition=Q(state="REQUIRES_REVIEW"),
+            ),
+            models.Index(
+                name="review_signed_of_clinic",
+                fields=["clinic", "-signed_off_at"],
+                condition=~Q(state="REQUIRES_REVIEW"),
             ),
         ]
         constraints = [
@@ -174,6 +206,12 @@ class Review(models.Model):
                     & ~Q(meaning="")
                     & ~Q(content_digest="")
                 ),
+            ),
+            models.CheckConstraint(
+                name="review_released_with_family_text_approved",
+                condition=~Q(state="DELIVERED")
+                | Q(parent_text="")
+                | Q(family_approved_by__isnull=False, family_approved_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="review_released_only_if_signed",

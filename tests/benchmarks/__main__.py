@@ -5,6 +5,7 @@ make bench ARGS="drain"        only the worker
 make bench ARGS="submit"       only the API
 make bench ARGS="tasks"        only the stream worker
 make bench ARGS="route"        only what a failing edge costs
+make bench ARGS="desk"         only the desk, over a million jobs (some minutes)
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ EARLIER = {
     "tasks, 200 ms x 32, tasks/s": ("-", "-"),
     "p95 beside an edge of 503s, ms": ("-", "-"),
     "p95 beside an edge that hangs, ms": ("-", "-"),
+    "worklist, 1 M jobs, ms": ("-", "-"),
+    "worklist narrowed, 1 M jobs, ms": ("-", "-"),
+    "worklist of signed, 1 M jobs, ms": ("-", "-"),
+    "case page, 1 M jobs, ms": ("-", "-"),
 }
 
 
@@ -97,11 +102,23 @@ def route_figures(rounds: int) -> None:
     show("p95 beside an edge that hangs, ms", one["p95 ms"], one["cloud's p95 ms"])
 
 
+def desk_figures(rounds: int) -> None:
+    """Measure the clinician's pages: each is asked many times, in one round."""
+    from tests.benchmarks.desk import desk
+
+    found = desk()
+    show("worklist, 1 M jobs, ms", found["worklist ms"], bound=150)
+    show("worklist narrowed, 1 M jobs, ms", found["narrowed ms"], bound=150)
+    show("worklist of signed, 1 M jobs, ms", found["signed ms"], bound=150)
+    show("case page, 1 M jobs, ms", found["case ms"], bound=150)
+
+
 FIGURES = {
     "drain": drain_figures,
     "submit": submit_figures,
     "tasks": task_figures,
     "route": route_figures,
+    "desk": desk_figures,
 }
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from screening.models import Clinic, Job, Review
+from screening.services.opening import facts_of
 from tests.screening.making import make_job
 
-LIST = "/admin/screening/review/"
+LIST = "/admin/"
 DRAFT = {
     "risk": "discuss",
     "summary": ["Plays with others.", "Uses few words."],
@@ -54,6 +55,11 @@ def review_of(
     )
     review = Review.objects.create(
         job_id=job.pk,
+        clinic=job.clinic,
+        listed_risk=result["risk"],
+        draft_risk=result["risk"],
+        confidence=result["confidence"],
+        **facts_of(job),
         risk=result["risk"],
         summary=result["summary"],
         recommendations=result["recommendations"],
@@ -78,3 +84,8 @@ def words_of(page: str) -> str:
     """Return what a reader sees of a page, in one line."""
     main = page[page.index('<div id="content"') : page.index("</main>")]
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split())
+
+
+def shown(page: Any) -> list[str]:
+    """Return the cases that a page of the worklist lists, in order."""
+    return re.findall(r'class="case-link"[^>]*>([^<]+)<', page.text)

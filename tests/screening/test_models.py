@@ -21,9 +21,11 @@ from screening.models import (
     Addendum,
     Case,
     Clinic,
+    FollowUp,
     IdempotencyKey,
     Job,
     Review,
+    SavedView,
     SecondRead,
 )
 from screening.results import RISING
@@ -76,7 +78,13 @@ def make_review(user: Any, **values: Any) -> Review:
     if values.get("state") == "DELIVERED":
         values = {"released_by": user, "released_at": LONG_AGO, **values}
     job = make_job(**VALID["DONE"])
-    return Review.objects.create(job=job, **{"risk": "monitor", **values})
+    return Review.objects.create(
+        job=job, clinic=job.clinic, **{"risk": "monitor", **values}
+    )
+
+
+def make_follow_up(user: Any, **values: Any) -> FollowUp:
+    return FollowUp.objects.create(review=make_review(user), asked_by=user, **values)
 
 
 def make_read(user: Any, **values: Any) -> SecondRead:
@@ -173,6 +181,10 @@ VIOLATIONS: list[tuple[str, Callable[[Any], Any]]] = [
         "review_released_only_if_signed",
         lambda user: make_review(user, state="DELIVERED", released_by=None),
     ),
+    (
+        "review_released_with_family_text_approved",
+        lambda user: make_review(user, state="DELIVERED", parent_text="Plays well."),
+    ),
     ("second_read_by_another_person", lambda user: make_read(user, reader=user)),
     (
         "second_read_decided_by_a_third_person",
@@ -183,6 +195,25 @@ VIOLATIONS: list[tuple[str, Callable[[Any], Any]]] = [
         lambda user: make_read(user, risk="unclassified"),
     ),
     ("addendum_numbered_once", lambda user: make_addenda(user)),
+    (
+        "follow_up_kind_known",
+        lambda user: make_follow_up(user, kind="other"),
+    ),
+    (
+        "follow_up_referral_says_to_whom",
+        lambda user: make_follow_up(user, kind="referral"),
+    ),
+    (
+        "follow_up_rescreen_says_when",
+        lambda user: make_follow_up(user, kind="rescreen", to="Hearing clinic"),
+    ),
+    (
+        "saved_view_named_once",
+        lambda user: [
+            SavedView.objects.create(owner=user, name="Mine", query="view=mine")
+            for _ in range(2)
+        ],
+    ),
     ("idempotency_key_once_per_client", twice(make_key)),
     (
         "audit_names_its_actor",
