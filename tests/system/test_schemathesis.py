@@ -88,6 +88,7 @@ def test_every_answer_is_as_the_schema_says(model, tmp_path):
         ) as stack,
     ):
         stack.start_api()
+        stack.command("create_webhook")
         job_ids = seed(stack, model)
         stack.register_agent(AGENT, url, capabilities=CAPABILITIES, location="edge")
         task_ids = seed_leases(stack)
@@ -150,10 +151,10 @@ def ndjson(context: Any, value: Any) -> dict[str, Any]:
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Put in what no schema can say.
 
-    An endpoint is one that may be called, an agent one that is there. An integer is
-    written as one (to JSON Schema 24.0 is an integer too), and a text holds no NUL; a
-    cursor is one that the server gave out; an idempotency key is new; an embedding
-    fits its shape. And half of the ids are of things that exist.
+    An endpoint or callback is one that may be called, an agent one that is there. An
+    integer is written as one (to JSON Schema 24.0 is an integer too), and a text holds
+    no NUL; a cursor is one that the server gave out; an idempotency key is new; an
+    embedding fits its shape. And half of the ids are of things that exist.
     """
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
@@ -189,6 +190,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         for submission in submissions:
             if "idempotency_key" in submission:
                 submission["idempotency_key"] = chance.randbytes(16).hex()
+            if "callback_url" in submission:
+                submission["callback_url"] = "https://clinic.example.org/told"
             if "embedding_b64" in submission:
                 fit_embedding(submission)
 
