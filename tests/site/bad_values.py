@@ -23,6 +23,10 @@ BAD: dict[str, list[str]] = {
     "CSRF_TRUSTED_ORIGINS": ["example.org", "*", "https://*", "https://a.org/x", "a b"],
     "HTTPS": FLAGS,
     "TRUST_X_FORWARDED_PROTO": FLAGS,
+    "TRUSTED_PROXIES": ["10.0.0.0/33", "10.0.0.1/8", "proxy.example.org", "*"],
+    "REQUIRE_SECOND_FACTOR": FLAGS,
+    "SESSION_IDLE_SECONDS": numbers("60", "86400", whole=True),
+    "SESSION_LIFE_SECONDS": numbers("300", "604800", whole=True),
     "API_KEY": ["a key with spaces, and long", "schlüssel-of-24-characters", "a\tb"],
     "DATABASE_URL": [
         "nonsense",
