@@ -1,0 +1,98 @@
+"""The one way to write an event: the bytes that are hashed are these, and no others.
+
+JSON with sorted ASCII keys and no spaces, of strings, whole numbers, truth values and
+null. No floating point: two programs write one number in two ways. Written so it is
+also what RFC 8785 (JCS) writes. Plain Python.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+LARGEST_INTEGER = 2**53 - 1
+"""Beyond it other readers of JSON round, and RFC 8785 does too."""
+
+DEEPEST = 16
+"""Objects and lists within one another."""
+
+
+class NotCanonical(Exception):
+    """This cannot be an event's text; the message says why, and quotes nothing."""
+
+
+def encode(event: dict[str, Any]) -> str:
+    """Write an event; its UTF-8 bytes are what is hashed.
+
+    Raises:
+        NotCanonical: it holds what an event may not.
+    """
+    if not isinstance(event, dict):
+        raise NotCanonical("an event is an object")
+    _check(event, depth=1)
+    return json.dumps(event, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def decode(text: str) -> dict[str, Any]:
+    """Read an event's text, which must be exactly as `encode` writes it.
+
+    Raises:
+        NotCanonical: it is not.
+    """
+    try:
+        event = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_float=_no_float,
+            parse_constant=_no_float,
+        )
+    except (ValueError, RecursionError) as error:
+        raise NotCanonical("it is not JSON") from error
+    if encode(event) != text:
+        raise NotCanonical("it is not written in the canonical way")
+    return event  # type: ignore[no-any-return]
+
+
+def _check(value: Any, *, depth: int) -> None:
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, int):
+        if abs(value) > LARGEST_INTEGER:
+            raise NotCanonical("a whole number is too large to be read everywhere")
+    elif isinstance(value, dict | list | tuple):
+        if depth > DEEPEST:
+            raise NotCanonical("it is nested too deep")
+        if isinstance(value, dict):
+            _check_keys(value)
+            value = value.values()
+        for each in value:
+            _check(each, depth=depth + 1)
+    elif value is not None:
+        raise NotCanonical(f"{type(value).__name__} has no canonical form")
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise NotCanonical("a text holds NUL")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # The error itself would quote the text.
+        raise NotCanonical("a text holds half a character (a surrogate)") from None
+
+
+def _check_keys(value: dict[Any, Any]) -> None:
+    for key in value:
+        if not isinstance(key, str) or not key.isascii() or "\0" in key:
+            raise NotCanonical("a key is not ASCII text")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise NotCanonical("a key stands twice")
+    return value
+
+
+def _no_float(text: str) -> NoReturn:
+    raise NotCanonical("a number is not whole")
