@@ -13,7 +13,7 @@ English endings say what the cue reaches: in "does not walk and talks a lot" onl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from milestones import cues, lookahead, phrases
@@ -34,6 +34,9 @@ class Finding:
     keys: tuple[str, ...] = ()
     """Items of the child's checklist or the one before it."""
     confidence: Literal["low"] = "low"
+    start: int = field(default=0, compare=False)
+    """Where the words that say so stand, in the text as `words.words` reads it."""
+    end: int = field(default=0, compare=False)
 
 
 def read(text: str, age: int | None) -> list[Finding]:
@@ -44,12 +47,17 @@ def read(text: str, age: int | None) -> list[Finding]:
     sentences, each finding comes once, and the time taken is in proportion to the
     length.
     """
+    return list(dict.fromkeys(read_each(text, age)))
+
+
+def read_each(text: str, age: int | None) -> list[Finding]:
+    """Return what `read` does, each finding as often as it is said."""
     ages = [a for a in (age, age and previous_age(age)) if a]
     reader = _Reader(words(text), ages)
     at = 0
     while at < len(reader.words):
         at = reader.step(at)
-    return list(dict.fromkeys(reader.findings))
+    return reader.findings
 
 
 class _Reader:
@@ -64,23 +72,12 @@ class _Reader:
         self.sentence: list[Mention] = []
         self.conditional = False
         self.last_now = self.last_not = self.not_before = self.last_lapse = -1
-        self.or_ahead = self._or_ahead()
-
-    def _or_ahead(self) -> list[bool]:
-        """Say for each word whether "or" follows before the clause ends."""
-        ahead = []
-        follows = False
-        for word in reversed(self.words):
-            ahead.append(follows)
-            if word.text in {"or", "nor"}:
-                follows = True
-            elif word.text in {STOP, LINK, "but"}:
-                follows = False
-        return ahead[::-1]
+        self.or_ahead = lookahead.or_follows(self.words)
+        self.at = 0
 
     def step(self, at: int) -> int:
         """Read the word at ``at``, or the phrase that starts there; return the next."""
-        word = self.words[at]
+        self.at, word = at, self.words[at]
         if self.scope and self.scope.mentions and word.be:
             self.scope.said_be = True
         if word.form == "mark":
@@ -109,6 +106,7 @@ class _Reader:
     def _open(self, scope: Scope) -> None:
         self._close()
         self.scope = scope
+        scope.at = self.at
 
     def _close(self) -> None:
         if self.scope:
@@ -127,9 +125,10 @@ class _Reader:
             is_over = self.last_now > mention.at >= self.last_not
             if kind == "once":
                 if self.last_lapse > mention.at and not skill.outgrown:
-                    self._find("lost_skill", skill, skill.keys(self.ages))
+                    keys = skill.keys(self.ages)
+                    self._find("lost_skill", skill, keys, said=mention.said)
             elif not (mention.past and is_over):
-                self._find(kind, skill, skill.keys(self.ages))
+                self._find(kind, skill, skill.keys(self.ages), said=mention.said)
         self.sentence = []
 
     def _find(
@@ -137,10 +136,15 @@ class _Reader:
         kind: FindingKind,
         skill: phrases.Skill | None = None,
         keys: tuple[str, ...] = (),
+        *,
+        said: tuple[int, int] | None = None,
     ) -> None:
+        first, after = said or (self.at, self.at + 1)
         if keys or kind in {"lost_skill", "parent_concern"}:
             name = skill.name if skill else ""
-            self.findings.append(Finding(kind=kind, skill=name, keys=keys))
+            start, end = self.words[first].start, self.words[after - 1].end
+            found = Finding(kind=kind, skill=name, keys=keys, start=start, end=end)
+            self.findings.append(found)
 
     # --- What is said of a skill ---
 
@@ -174,12 +178,12 @@ class _Reader:
         if kind is None and scope and form == "s":
             self._close()
         elif kind and not self.conditional:
-            self._mention(phrase.skill, kind, at, few=few)
+            self._mention(phrase.skill, kind, at, after, few=few)
         elif scope:
             scope.adjacent = False
 
     def _mention(
-        self, skill: phrases.Skill, kind: MentionKind, at: int, *, few: bool
+        self, skill: phrases.Skill, kind: MentionKind, at: int, after: int, *, few: bool
     ) -> None:
         scope = self.scope
         if kind == "lost_skill" and skill.outgrown:
@@ -187,7 +191,8 @@ class _Reader:
         if few and skill.name in {"says words", "talks"}:
             skill = phrases.skills()["says many words"]
         past = scope is not None and (scope.past or scope.kind == "used")
-        mention = Mention(skill, kind, at, past)
+        said = (scope.at if scope and not scope.mentions else at, after)
+        mention = Mention(skill, kind, at, said, past)
         if scope is None:
             self.clause.append(mention)
             return
@@ -204,18 +209,19 @@ class _Reader:
         if count is None:
             return None
         if lookahead.was_once(self.words, at):
-            self.clause.append(
-                Mention(phrases.skills()["says words"], "once", at, True)
-            )
+            said = (at, count.after)
+            skill = phrases.skills()["says words"]
+            self.clause.append(Mention(skill, "once", at, said, True))
         if count.number is None or self.conditional:
             return count.after
         if scope and scope.kind in {"not", "trouble"}:
-            self._few_words(count.number - (not count.more), only=True)
+            fewer = count.number - (not count.more)
+            self._few_words(fewer, said=(at, count.after), only=True)
         elif count.only or (count.said and not count.more):
-            self._few_words(count.number, only=count.only)
+            self._few_words(count.number, said=(at, count.after), only=count.only)
         return count.after
 
-    def _few_words(self, number: int, *, only: bool) -> None:
+    def _few_words(self, number: int, *, said: tuple[int, int], only: bool) -> None:
         """Hold a number of words against what is expected at the child's age.
 
         "Only" is a judgement on the child's own age, so it does not count for the
@@ -227,7 +233,7 @@ class _Reader:
             if number < cues.EXPECTED_WORDS.get(age, (0, 0))[only and n == 0]
         ]
         skill = phrases.skills()["says words"]
-        self._find("missed", skill, skill.keys(short))
+        self._find("missed", skill, skill.keys(short), said=said)
 
     # --- What opens, turns and closes a scope ---
 

@@ -1,7 +1,7 @@
 """What stands just after a skill in a note: an answer, a difficulty, a number of words.
 
-Each function looks at a handful of words around one place and at no more, so that
-reading a note stays in proportion to its length.
+Each function goes through the note once, or looks at a handful of words around one
+place, so that reading a note stays in proportion to its length.
 """
 
 from __future__ import annotations
@@ -10,7 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from milestones import cues
-from milestones.words import LINK, Word
+from milestones.words import LINK, STOP, Word
+
+
+def or_follows(found: Sequence[Word]) -> list[bool]:
+    """Say for each word whether "or" follows before the clause ends."""
+    ahead = []
+    follows = False
+    for word in reversed(found):
+        ahead.append(follows)
+        if word.text in {"or", "nor"}:
+            follows = True
+        elif word.text in {STOP, LINK, "but"}:
+            follows = False
+    return ahead[::-1]
 
 
 def answered_no(found: Sequence[Word], at: int) -> bool:

@@ -21,6 +21,8 @@ class Mention:
     skill: Skill
     kind: MentionKind
     at: int
+    said: tuple[int, int]
+    """The words that say so: the first, and the one after the last."""
     past: bool
     """Said of the past: a "now" without "not" after it sets it aside.
 
@@ -43,6 +45,8 @@ class Scope:
     """Nothing but small adverbs has come since the cue."""
     paused: bool = False
     said_be: bool = False
+    at: int = -1
+    """Where the cue stands."""
     """After a mention came "is" or the like: "no words is a concern"."""
     mentions: list[Mention] = field(default_factory=list)
 

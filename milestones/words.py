@@ -145,6 +145,9 @@ class Word(NamedTuple):
     """How it ends: base, s, ing, past, number or mark."""
     be: str = ""
     """The form of "to be" that stood before it, if one did."""
+    start: int = 0
+    """Where it stands in the text as it is read here: see `places`."""
+    end: int = 0
 
 
 def words(text: str) -> list[Word]:
@@ -152,7 +155,8 @@ def words(text: str) -> list[Word]:
 
     Whatever is not English letters, digits or common marks is skipped.
     """
-    pieces = _TOKEN.findall(text.casefold().translate(_PLAIN))
+    matches = list(_TOKEN.finditer(_folded(text)))
+    pieces = [match[0] for match in matches]
     found: list[Word] = []
     be = ""
     at = 0
@@ -160,6 +164,7 @@ def words(text: str) -> list[Word]:
         piece = pieces[at]
         following = pieces[at + 1] if at + 1 < len(pieces) else STOP
         earlier = pieces[at - 1] if at else STOP
+        start = matches[at].start()
         at += 1
         if pair := _pair(piece, following, earlier, pieces[at + 1 : at + 2]):
             piece = pair
@@ -169,9 +174,22 @@ def words(text: str) -> list[Word]:
         if piece in _BE:
             be = piece
         elif piece not in _FILLERS:
-            found.append(_word(piece, be))
+            word = _word(piece, be)
+            found.append(word._replace(start=start, end=matches[at - 1].end()))
             be = ""
     return found
+
+
+def places(text: str) -> list[int]:
+    """Say where in ``text`` each character stands that a word's place may name.
+
+    Some letters are read as two, and some as none.
+    """
+    return [*(n for n, char in enumerate(text) for _ in _folded(char)), len(text)]
+
+
+def _folded(text: str) -> str:
+    return text.casefold().translate(_PLAIN)
 
 
 def _pair(piece: str, following: str, earlier: str, rest: list[str]) -> str | None:

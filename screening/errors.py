@@ -61,3 +61,21 @@ class WrongPassword(ScreeningError):
     """The password is not right: nothing was signed."""
 
     code = "FORBIDDEN"
+
+
+class CallbackRefused(ScreeningError):
+    """The callback_url of a submission could not be told, or not signed."""
+
+    code = "VALIDATION_ERROR"
+
+
+class ReceiverRefused(ScreeningError):
+    """No webhook may be sent to the URL, or to none at all."""
+
+    code = "VALIDATION_ERROR"
+
+
+class EndpointTaken(ScreeningError):
+    """The clinic has a webhook endpoint of this URL already."""
+
+    code = "CONFLICT"

@@ -29,6 +29,7 @@ from routing.services.observation import HealthWatch, Tallies, report
 from screening.models import Job
 from screening.outcomes import Outcome
 from screening.registration import RegisteredWorker
+from screening.services.escalation import escalate_overdue
 from screening.services.execution import (
     ask_model,
     claim_jobs,
@@ -40,6 +41,7 @@ from screening.services.execution import (
 )
 from screening.services.reconciliation import lead, reconcile, step_down
 from screening.services.settlement import settle
+from screening.services.webhooks.courier import Courier
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,11 @@ REPLY_SECONDS = 1.0
 BLOCK_SECONDS = 1
 REGISTRATION_SECONDS = 15.0
 TALLY_SECONDS = 3.0
+WEBHOOK_SECONDS = 1.0
+ESCALATE_SECONDS = 120.0
+MOST_ESCALATED = 1000
+"""In one go: the leases are renewed by the same thread."""
+
 DUTY = "reconcile"
 LOOK_AGAIN_SECONDS = 0.1
 
@@ -73,6 +80,9 @@ class ScreeningWorker(Line[Job, Outcome]):
         self.health = HealthWatch()
         self.client = ModelClient(connections=self.concurrency, rules=endpoint_rules())
         self.reconcile_after = self.tally_after = self.register_after = 0.0
+        self.escalate_after = self.deliver_after = 0.0
+        self.courier = Courier(self.client, worker=self.name)
+        self.leads = False
 
     def open(self) -> ModelClient:
         """Appear among the workers of the queue."""
@@ -176,15 +186,32 @@ class ScreeningWorker(Line[Job, Outcome]):
         if now >= self.reconcile_after and not self.stopping.is_set():
             self.reconcile_after = now + settings.RECONCILE_SECONDS
             seconds = 3 * settings.RECONCILE_SECONDS
-            if lead(DUTY, holder=self.name, seconds=seconds):
+            self.leads = lead(DUTY, holder=self.name, seconds=seconds)
+            if self.leads:
                 reconcile(self.registered.queue, actor=f"worker:{self.name}")
+                self._escalate(now)
                 self.health.watch(self.client)
         if now >= self.tally_after:
             self.tally_after = now + TALLY_SECONDS
             self.tallies.store()
+        self._deliver(now)
+
+    def _deliver(self, now: float) -> None:
+        """Send webhooks while we lead; whoever led before stores what came back."""
+        takes = self.leads and now >= self.deliver_after and not self.stopping.is_set()
+        if takes or self.courier.has_answers:
+            self.deliver_after = now + WEBHOOK_SECONDS
+            self.courier.turn(takes=self.leads and not self.stopping.is_set())
+
+    def _escalate(self, now: float) -> None:
+        """Every few minutes escalate what is overdue."""
+        if now >= self.escalate_after:
+            self.escalate_after = now + ESCALATE_SECONDS
+            escalate_overdue(actor=f"worker:{self.name}", most=MOST_ESCALATED)
 
     def keep_last(self) -> None:
         """Leave the duty to the next worker."""
+        self.courier.close()
         self.tallies.store()
         step_down(DUTY, holder=self.name)
 

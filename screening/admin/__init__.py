@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
-from screening.admin import cases, clinics, consents, jobs, reviews, tasks
+from screening.admin import (
+    cases,
+    clinics,
+    consents,
+    events,
+    jobs,
+    reviews,
+    tasks,
+    webhook_deliveries,
+    webhooks,
+)
 
-__all__ = ["cases", "clinics", "consents", "jobs", "reviews", "tasks"]
+__all__ = [
+    "cases",
+    "clinics",
+    "consents",
+    "events",
+    "jobs",
+    "reviews",
+    "tasks",
+    "webhook_deliveries",
+    "webhooks",
+]

@@ -9,12 +9,14 @@ from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
+from django.urls import path
 from django.utils.safestring import SafeString
 
 from audit.pages import ReadOnly, link
+from screening.admin.exports import cases_as_csv
 from screening.admin.parts import risk_beside_draft, status_tag
 from screening.models import Case, Job
-from screening.services.sight import cases_seen_by, jobs_seen_by
+from screening.services.sight import cases_seen_by, jobs_seen_by, may_read_words
 
 MOST_JOBS = 50
 BULKY = ("payload", "result", "result_problems", "route")
@@ -41,6 +43,12 @@ class JobsOfCase(admin.TabularInline):
     extra = 0
     can_delete = False
     max_num = 0
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out the risk, unless the person may read it."""
+        user: Any = request.user
+        shown: tuple[str, ...] = super().get_fields(request, obj)  # type: ignore[assignment]
+        return shown if may_read_words(user) else shown[:-1]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         """Leave the bulky columns in the database."""
@@ -88,6 +96,11 @@ class CaseAdmin(ReadOnly):
             )
         )
         return found
+
+    def get_urls(self) -> list[Any]:
+        """Add the list as a table."""
+        export = path("export.csv", cases_as_csv(self), name="screening_case_export")
+        return [export, *super().get_urls()]
 
     def title_of(self, row: Case) -> tuple[str, str]:
         """Name the page after the case, as the clinic knows it."""

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from audit.pages import ReadOnly
 from screening.models import ApiKey, Clinic
 from screening.services.keys import revoke_key
+from screening.services.membership import members_changed, members_of
 
 
 @admin.register(Clinic)
@@ -27,6 +28,14 @@ class ClinicAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A clinic's cases are kept, and so is it."""
         return False
+
+    def save_related(
+        self, request: Any, form: Any, formsets: Any, change: bool
+    ) -> None:
+        """Tell who came and who went, in the transaction in which they do."""
+        before = members_of(form.instance)
+        super().save_related(request, form, formsets, change)
+        members_changed(form.instance, before=before, actor=f"user:{request.user.pk}")
 
 
 @admin.register(ApiKey)
@@ -47,6 +56,12 @@ class ApiKeyAdmin(ReadOnly):
     list_select_related = ["clinic"]
     fields: ClassVar[Any] = list_display
     actions = ["revoke_selected"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        """Leave out what opens another clinic."""
+        user: Any = request.user
+        keys: QuerySet[ApiKey] = super().get_queryset(request)
+        return keys if user.is_superuser else keys.filter(clinic__members=user)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Ask for the right to change keys."""

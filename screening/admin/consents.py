@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -14,17 +15,19 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from consent.admin import ConsentAdmin
-from consent.models import Consent, Scope
+from consent.models import Consent, ConsentQuerySet, Scope
 from screening.models import Clinic
 from screening.services.consents import give_consent, revoke_consent
+from screening.services.sight import slugs_of
 from wire.errors import Refusal
 
 GIVEN = ["clinic", "case_id", "consent_id", "scopes", "given_by", "until"]
 
 
-def clinics() -> list[tuple[str, str]]:
-    """List the clinics by their slugs."""
-    return list(Clinic.objects.values_list("slug", "name"))
+def clinics_of(user: Any) -> list[tuple[str, str]]:
+    """List the person's clinics by their slugs."""
+    own = Clinic.objects.filter(slug__in=slugs_of(user))
+    return list(own.values_list("slug", "name"))
 
 
 class ConsentForm(forms.ModelForm):
@@ -33,7 +36,10 @@ class ConsentForm(forms.ModelForm):
     refusal = ""
     """Why the service did not take what was valid so far."""
 
-    clinic = forms.ChoiceField(choices=clinics)
+    clinics: Sequence[tuple[str, str]] = ()
+    """Those of the person who records it."""
+
+    clinic = forms.ChoiceField()
     scopes = forms.MultipleChoiceField(
         choices=Scope,
         widget=forms.CheckboxSelectMultiple,
@@ -53,6 +59,11 @@ class ConsentForm(forms.ModelForm):
             "already gets its next version."
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["clinic"]
+        field.choices = self.clinics
+
     def clean(self) -> Any:
         """Show the refusal of the service, if there was one."""
         if self.refusal:
@@ -71,6 +82,14 @@ class ConsentDesk(ConsentAdmin):
     """The ledger, with what may be done to it."""
 
     actions = ["revoke_selected"]
+
+    def get_queryset(self, request: HttpRequest) -> ConsentQuerySet:
+        """Leave out what is another clinic's."""
+        user: Any = request.user
+        consents = super().get_queryset(request)
+        if user.is_superuser:
+            return consents
+        return consents.filter(clinic__in=slugs_of(user))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Ask for the right to add consents."""
@@ -120,6 +139,7 @@ class ConsentDesk(ConsentAdmin):
         kwargs["form"], kwargs["fields"] = ConsentForm, GIVEN
         form: Any = super().get_form(request, obj, change, **kwargs)
         form.refusal = getattr(request, "refusal", "")
+        form.clinics = clinics_of(request.user)
         return form
 
     def title_of(self, row: Consent | None) -> tuple[str, str]:

@@ -26,11 +26,13 @@ from screening.admin.route import route_of
 from screening.errors import ScreeningError
 from screening.models import Job
 from screening.services.intervention import cancel_job, replay_job
-from screening.services.sight import jobs_seen_by
+from screening.services.sight import jobs_seen_by, may_read_words
 
 MOST_OF_AN_ANSWER = 10_000
 FLAGS = {"lost_skill": "Lost a skill", "parent_concern": "Caregiver is worried"}
 HEAD = [("listed_under", "status_tag", "review_link")]
+RISK = ("risk_badge", "risk")
+"""The column and the filter that say something of a child."""
 REPORTED = [("age", "flags"), "reported", "answers"]
 DRAFTED = [
     "draft_risk",
@@ -108,7 +110,16 @@ class JobAdmin(ReadOnly):
         return jobs.select_related("clinic", "case", "review")
 
     def get_fieldsets(self, request: HttpRequest, obj: Job | None = None) -> Any:
-        """Show the draft if there is one, or else why there is none."""
+        """Show the draft if there is one, or else why there is none.
+
+        What says something of a child is for those who may read it.
+        """
+        user: Any = request.user
+        operating = ("For operators", {"fields": FOR_OPERATORS})
+        route = ("Route", {"fields": ["way"], "classes": ["collapse"]})
+        if not may_read_words(user):
+            return [(None, {"fields": ["status_tag", "why"]}), operating, route]
+        operating[1]["classes"] = ["collapse"]
         reported, draft = list(REPORTED), ["no_draft"]
         if obj is not None and "embedding_b64" in obj.payload:
             reported.append("embedding")
@@ -118,9 +129,26 @@ class JobAdmin(ReadOnly):
             (None, {"fields": HEAD}),
             ("What was reported", {"fields": reported}),
             ("Draft", {"fields": draft, "classes": ["is-draft"]}),
-            ("For operators", {"fields": FOR_OPERATORS, "classes": ["collapse"]}),
-            ("Route", {"fields": ["way"], "classes": ["collapse"]}),
+            operating,
+            route,
         ]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Leave out the risk, unless the person may read it; link where one may go."""
+        user: Any = request.user
+        shown = [*super().get_list_display(request)]
+        if not user.has_perm("screening.view_case"):
+            shown[shown.index("case_link")] = "case"
+        return self._without_risk(user, shown)
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """Let nobody narrow the list by what the person may not read."""
+        user: Any = request.user
+        return self._without_risk(user, super().get_list_filter(request))
+
+    @staticmethod
+    def _without_risk(user: Any, names: Any) -> list[Any]:
+        return [name for name in names if name not in RISK or may_read_words(user)]
 
     def title_of(self, row: Job) -> tuple[str, str]:
         """Name the page after the case, as the clinic knows it."""
@@ -228,6 +256,11 @@ class JobAdmin(ReadOnly):
         answers = job.payload.get("milestones", {})
         return checklist(answers) if answers else "No answers"
 
+    @admin.display(description="Why")
+    def why(self, job: Job) -> str:
+        """Say what stopped the job, if anything did."""
+        return job.error or EMPTY
+
     @admin.display(description="Embedding")
     def embedding(self, job: Job) -> str:
         """Say whether there is one; it is never labelled."""
@@ -303,8 +336,9 @@ class JobAdmin(ReadOnly):
     @admin.display(description="The answer as it came")
     def unusable_answer(self, job: Job) -> SafeString:
         """Show an answer that could not be used, for somebody to make sense of."""
-        answer = json.dumps(job.result, indent=2, ensure_ascii=False)
-        return format_html("<pre>{}</pre>", answer[:MOST_OF_AN_ANSWER])
+        given = job.result if isinstance(job.result, dict) else {"answer": job.result}
+        lines = "\n".join(f"{name}: {_plain(value)}" for name, value in given.items())
+        return format_html("<pre>{}</pre>", lines[:MOST_OF_AN_ANSWER])
 
     # --- For operators ------------------------------------------------------------
 
@@ -317,3 +351,8 @@ class JobAdmin(ReadOnly):
     def way(self, job: Job) -> SafeString | str:
         """Show whom each attempt considered, why, and how each answered."""
         return route_of(job.route)
+
+
+def _plain(value: Any) -> str:
+    """Write a value of an answer that could not be used as it came."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

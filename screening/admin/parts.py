@@ -36,14 +36,17 @@ STATE_TAGS = {
 }
 
 
-def risk_badge(value: str, *, second_line: str = "") -> SafeString | str:
+def risk_badge(
+    value: str, *, second_line: str = "", is_large: bool = False
+) -> SafeString | str:
     """Show a risk as shape, word and colour; the colour alone says nothing."""
     if value not in Risk.values:
         return value or EMPTY
     risk = Risk(value)
     badge = format_html(
-        '<span class="risk risk-{}">{} {}</span>',
+        '<span class="risk risk-{}{}">{} {}</span>',
         risk.value,
+        " risk-large" if is_large else "",
         icon(risk.value),
         risk.label,
     )

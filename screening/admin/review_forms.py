@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth.models import User
 
+from people.forms import code_field, password_field
 from screening.models import Reason, Review, Risk
 from screening.reports import LONGEST_REASON, report_of
 from screening.results import MAX_TEXT, RISING
@@ -23,14 +24,17 @@ RISKS = [(risk, Risk(risk).label) for risk in RISING]
 LISTS = ("summary", "recommendations")
 MEANING = {
     "diagnosis": (
-        "Safety flag: diagnosis word. A screening cannot establish a disorder.",
+        "Safety flag: diagnosis word.",
+        "A screening cannot establish a disorder.",
         "I have read this and my text does not say it",
     ),
     "promise": (
-        "Safety flag: promise. Nobody can know that a child will catch up.",
+        "Safety flag: promise.",
+        "Nobody can know that a child will catch up.",
         "I have read this and my text does not promise it",
     ),
 }
+"""Kind -> what a flag is called, why it is one, and what is ticked."""
 
 
 def plain(text: str) -> str:
@@ -75,7 +79,10 @@ class ReviewForm(forms.Form):
 
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
     risk = forms.ChoiceField(
-        label="Risk you sign", choices=RISKS, widget=forms.RadioSelect, required=False
+        label="Risk you sign",
+        choices=RISKS,
+        widget=forms.RadioSelect(attrs={"data-key": "edit"}),
+        required=False,
     )
     reason_code = forms.ChoiceField(
         label="Reason for changing the risk",
@@ -89,10 +96,10 @@ class ReviewForm(forms.Form):
         required=False,
     )
     summary = PointsField(
-        label="Summary", max_length=MAX_TEXT, widget=area(4), required=False
+        label="Summary", max_length=MAX_TEXT, widget=area(3), required=False
     )
     recommendations = PointsField(
-        label="Recommendations", max_length=MAX_TEXT, widget=area(4), required=False
+        label="Recommendations", max_length=MAX_TEXT, widget=area(3), required=False
     )
     parent_text = forms.CharField(
         label="Text for the family",
@@ -103,7 +110,7 @@ class ReviewForm(forms.Form):
     note = forms.CharField(
         label="Note for colleagues",
         max_length=MAX_TEXT,
-        widget=area(2),
+        widget=area(1),
         required=False,
     )
     family_approved = forms.BooleanField(
@@ -134,6 +141,15 @@ class ReviewForm(forms.Form):
         data["version"] = str(newest.version)
         form = ReviewForm(data, review=newest)
         form.is_valid()
+        return form
+
+    def restored(self, name: str) -> ReviewForm:
+        """Return what was typed, with the draft's own text in one field."""
+        value = getattr(draft_of(self.review), name)
+        data = self.posted.copy()
+        data[name] = value if isinstance(value, str) else "\n".join(value)
+        form = ReviewForm(data, review=self.review)
+        form.fields[name].widget.attrs["autofocus"] = True
         return form
 
     def asked(self) -> list[str]:
@@ -168,7 +184,7 @@ class Box:
 
     def __init__(self, flag: Flag, entry: dict[str, Any] | None) -> None:
         self.flag, self.entry = flag, entry
-        self.words, self.label = MEANING[flag.kind]
+        self.title, self.why, self.label = MEANING[flag.kind]
 
     def is_in(self, asked: set[str]) -> bool:
         """Say whether it is open and was ticked."""
@@ -201,32 +217,35 @@ class ViewForm(forms.Form):
     )
 
 
-class SigningForm(forms.Form):
-    """A signature: the version that was seen, and the password."""
+class ProvingForm(forms.Form):
+    """What proves who signs: the password, and a code where one is asked for."""
+
+    nothing: ClassVar[str] = "Nothing was signed."
+
+    def __init__(self, *args: Any, asks_code: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"] = password_field(
+            error_messages={"required": f"{self.nothing} Your password is needed."}
+        )
+        if asks_code:
+            self.fields["code"] = code_field(
+                error_messages={"required": f"{self.nothing} Your code is needed."}
+            )
+
+
+class SigningForm(ProvingForm):
+    """A signature: the version that was seen, and who signs."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
-    password = forms.CharField(
-        label="Your password",
-        strip=False,
-        max_length=4096,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        error_messages={"required": "Nothing was signed. Your password is needed."},
-    )
 
 
-class AddendumForm(forms.Form):
-    """A text to be added to a signed report, and the password."""
+class AddendumForm(ProvingForm):
+    """A text to be added to a signed report, and who signs it."""
 
+    nothing = "Nothing was added."
     text = forms.CharField(
         label="Text of the addendum",
         max_length=MAX_TEXT,
         widget=area(4),
         error_messages={"required": "Write the addendum first."},
-    )
-    password = forms.CharField(
-        label="Your password",
-        strip=False,
-        max_length=4096,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        error_messages={"required": "Nothing was added. Your password is needed."},
     )

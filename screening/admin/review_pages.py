@@ -1,62 +1,37 @@
-"""What the pages of a review are made of: case, signature, signed report."""
+"""What the pages on which one signs, and of what is signed, are made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.utils import timezone
-from django.utils.safestring import SafeString
 
 from audit.pages import bullets
-from milestones.wording.reading import check_family_text
+from screening.admin.child import child_of
 from screening.admin.parts import risk_badge
 from screening.admin.review_forms import (
     AddendumForm,
-    Box,
     ReviewForm,
     ViewForm,
     boxes_of,
 )
 from screening.admin.review_parts import (
-    FIELDS,
     differences,
-    due_clock,
     evidence_lines,
     exactly,
     made_of,
-    marked,
     name_of,
     paragraphs,
-    rules_words,
-    waiting,
     when,
-)
-from screening.admin.second_reads import (
-    child_of,
-    has_second_read,
-    waits_for_second_read,
 )
 from screening.errors import ScreeningError, StalePage
 from screening.models import Reason, Review
 from screening.reports import WORDS, Report, Todo, lowers_refer, meaning_of, report_of
 from screening.results import RISING
-from screening.safety import UNSAFE, unsafe_for_family
 from screening.services.review import WRITTEN
+from screening.services.sight import has_second_read
 from screening.services.signing import draft_of, left_before_signing
-
-ANCHORS = {
-    "risk": "id_risk_0",
-    "flag": "flags",
-    "reason": "id_reason_code",
-    "unsafe": "id_parent_text",
-    "family": "id_family_approved",
-    "second_read": "readers",
-    "adjudication": "readers",
-    "decided": "id_risk_0",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,58 +70,6 @@ def report_in(review: Review) -> Report:
     return report_of({name: getattr(review, name) for name in WRITTEN})
 
 
-# --- The case ------------------------------
-
-
-def case_context(
-    review: Review,
-    user: User,
-    *,
-    form: ReviewForm | None = None,
-    decision: ViewForm | None = None,
-    addendum: AddendumForm | None = None,
-    refused: ScreeningError | None = None,
-) -> dict[str, Any]:
-    """Gather what the page of an open case shows."""
-    is_mine = may_write(review, user)
-    typed = form if form is not None and not is_mine else None
-    if is_mine and form is None:
-        form = ReviewForm(review=review)
-    now = timezone.now()
-    draft, report = draft_of(review), report_in(review)
-    decides = may_decide(review, user)
-    return {
-        **common_of(review),
-        "draft": draft_texts(review, draft),
-        "report": texts_of(report),
-        "note": paragraphs(review.note),
-        "changed": {r.field: r.is_changed for r in differences(draft, report)},
-        "form": form if is_mine else None,
-        "typed": typed.data if typed is not None else None,
-        "theirs": theirs(review, form) if refused and is_mine and form else {},
-        "refused": refused,
-        "is_mine": review.assignee_id == user.pk,
-        "is_open": True,
-        "has_with": name_of(review.assignee),
-        "claimed": when(review.claimed_at) if review.claimed_at else "",
-        "due": due_clock(review, now),
-        "waiting": waiting(review, now),
-        "rules": rules_words(review.job),
-        "boxes": boxes_shown(review),
-        "ticked": form.asked() if form else [],
-        "family": family_checks(report),
-        "left": [(todo, ANCHORS[todo.code]) for todo in left_before_signing(review)],
-        "waits_for_reader": waits_for_second_read(review),
-        "read": review.second_read if has_second_read(review) else None,
-        "decision": (decision or ViewForm(prefix="decision")) if decides else None,
-        "may_sign": user.has_perm("screening.sign_off_review"),
-        "saved": when(review.updated_at),
-        "approved": (
-            when(review.family_approved_at) if review.family_approved_at else ""
-        ),
-    }
-
-
 def common_of(review: Review) -> dict[str, Any]:
     """Gather what the page of a case and of its report both show."""
     return {
@@ -171,25 +94,6 @@ def listed_words(review: Review) -> str:
     return f"listed as {risk}"
 
 
-def draft_texts(review: Review, draft: Report) -> dict[str, Any]:
-    """Show the draft, with the phrases of its safety flags marked."""
-    job, phrases = review.job, [box.flag.phrase for box in boxes_of(review)]
-    result = job.result or {}
-    own = result.get("confidence")
-    is_usable = not job.result_problems and job.result is not None
-    return {
-        "is_usable": is_usable,
-        "problems": [code.replace("_", " ") for code in job.result_problems],
-        "risk": risk_badge(job.model_risk),
-        "summary": [marked(line, phrases) for line in draft.summary],
-        "recommendations": [marked(line, phrases) for line in draft.recommendations],
-        "parent_text": marked(draft.parent_text, phrases),
-        "confidence": f"{own:.2f}" if is_usable and own is not None else "",
-        "doubt": (result.get("uncertainty_reason") or "") if is_usable else "",
-        "made_at": when(job.finished_at) if job.finished_at else "",
-    }
-
-
 def texts_of(report: Report) -> dict[str, Any]:
     """Show a report that is not to be written in."""
     return {
@@ -198,46 +102,6 @@ def texts_of(report: Report) -> dict[str, Any]:
         "recommendations": bullets(list(report.recommendations)),
         "parent_text": paragraphs(report.parent_text),
     }
-
-
-def boxes_shown(review: Review) -> list[tuple[Box, SafeString, SafeString | str]]:
-    """List the safety flags, each in its sentence, and when it was acknowledged."""
-    return [
-        (
-            box,
-            marked(box.flag.sentence, [box.flag.phrase]),
-            when(datetime.fromisoformat(box.entry["at"])) if box.entry else "",
-        )
-        for box in boxes_of(review)
-    ]
-
-
-def family_checks(report: Report) -> list[tuple[bool, str]]:
-    """Say how the family text reads, and whether it holds what must not stay."""
-    if not report.parent_text:
-        return []
-    check, unsafe = check_family_text(report.parent_text), unsafe_for_family(report)
-    easy = "Hard to read" if check.too_hard else "Easy to read"
-    words = " or ".join(unsafe or UNSAFE)
-    return [
-        (not check.too_hard, f"{easy}: grade {check.grade:.0f}"),
-        (not check.too_long, f"{check.words} words"),
-        (not unsafe, f"{'Has' if unsafe else 'No'} {words} words"),
-    ]
-
-
-def theirs(review: Review, form: ReviewForm) -> dict[str, Any]:
-    """Return what is stored now in each field where something else was typed."""
-    if not form.is_valid():
-        return {}
-    report = texts_of(report_in(review))
-    stored: dict[str, SafeString | str] = {
-        **{name: report[name] for name in FIELDS},
-        "reason_code": Reason(review.reason_code).label if review.reason_code else "-",
-        "reason_text": review.reason_text or "-",
-        "note": review.note or "-",
-    }
-    return {name: stored[name] for name in form.changed()}
 
 
 # --- The signature ------------------------------

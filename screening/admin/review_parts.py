@@ -6,25 +6,22 @@ Every text that came from outside is escaped here or in the template.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
 from django.template.defaultfilters import linebreaks_filter
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from audit.pages import EMPTY, icon
+from audit.pages import EMPTY
 from milestones.clock import DAY, due_words, share_used, span
 from milestones.evidence import Evidence, gather
 from milestones.rules import decide
+from screening.admin.charts import meter
 from screening.admin.parts import in_words, risk_badge
 from screening.models import Job, Review
 from screening.reports import WORDS, Report
@@ -37,46 +34,8 @@ FIELDS = {
     "parent_text": "Text for the family",
 }
 PLACES = {"edge": "clinic server", "cloud": "cloud server"}
+MOST_NAMED = 4
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
-
-
-OPEN = Q(state=Review.State.REQUIRES_REVIEW)
-WAITS_FOR_READER = Q(second_read__isnull=True) & (
-    ~Q(second_read_for="") | (Q(job__risk="refer") & ~Q(risk="refer"))
-)
-
-
-class ShownFilter(admin.SimpleListFilter):
-    """The ways in which people look at the list."""
-
-    title = "view"
-    parameter_name = "view"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Name the views."""
-        return [
-            ("needs-me", "Needs me"),
-            ("mine", "Mine"),
-            ("unclaimed", "Unclaimed"),
-            ("overdue", "Overdue"),
-            ("signed", "Signed"),
-        ]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Review]
-    ) -> QuerySet[Review]:
-        """Keep the reviews of the chosen view."""
-        user: Any = request.user
-        mine = Q(assignee=user)
-        views = {
-            "needs-me": OPEN & (Q(assignee=None) | mine | WAITS_FOR_READER),
-            "mine": OPEN & mine,
-            "unclaimed": OPEN & Q(assignee=None),
-            "overdue": OPEN & Q(due_at__lte=timezone.now()),
-            "signed": ~OPEN,
-        }
-        chosen = views.get(self.value() or "")
-        return queryset if chosen is None else queryset.filter(chosen)
 
 
 # --- Times and people ------------------------------
@@ -114,11 +73,31 @@ def name_of(person: Any) -> str:
     return str(person.get_full_name() or person.get_username()) if person else ""
 
 
-def due_clock(review: Review, now: datetime) -> SafeString | str:
+def day_of(day: date) -> str:
+    """Put a day into words: "10 Dec 2026"."""
+    return f"{day.day} {day:%b %Y}"
+
+
+def who_words(actor: str, names: Mapping[int, str]) -> str:
+    """Say who did something: a person by name, a machine or a key by its code."""
+    kind, _, code = actor.partition(":")
+    if kind == "user":
+        known = names.get(int(code)) if code.isdecimal() else None
+        return known or f"person {code}"
+    return f"{kind} {code}".strip()
+
+
+def due_clock(
+    review: Review,
+    now: datetime,
+    *,
+    lead: str = "",
+    more: SafeString | str = "",
+) -> SafeString | str:
     """Show how much of the time is used, and in words what is left of it."""
     due = review.due_at
     if due is None:
-        return "No due time"
+        return format_html("No due time{}", more)
     share = share_used(review.created_at, due, now)
     kind, ring = (
         "",
@@ -140,11 +119,13 @@ def due_clock(review: Review, now: datetime) -> SafeString | str:
     return format_html(
         '<div class="due {}"><svg class="ring" viewBox="0 0 24 24" aria-hidden="true">'
         '<circle class="ring-back" cx="12" cy="12" r="9"/>{}</svg>'
-        '<span><span class="strong">{}</span><span class="sub">{}</span></span></div>',
+        '<span><span class="strong">{}</span><span class="sub">{}{}</span></span>'
+        "</div>",
         kind,
         ring,
-        due_words(due, now),
+        f"{lead if due > now else ''}{due_words(due, now)}",
         when(due),
+        more,
     )
 
 
@@ -166,39 +147,6 @@ def age_words(months: int | float | None) -> str:
     if whole >= 36:
         return f"{years} y {rest} m" if rest else f"{years} years"
     return "1 month" if whole == 1 else f"{whole} months"
-
-
-def flags_to_know(review: Any, *, is_blind: bool) -> SafeString | str:
-    """List what to know of a row before it is opened."""
-    found = [
-        ("is-strong", "lost", "Lost a skill", review.lost_skill is True),
-        ("", "concern", "Caregiver is worried", review.concern is True),
-        ("", "urgent", "Sent as urgent", review.job.priority == "urgent"),
-        ("", "blind", "Second read: give your own view first", is_blind),
-    ]
-    lines = [(kind, icon(sign), words) for kind, sign, words, is_so in found if is_so]
-    if not lines:
-        return "Nothing flagged"
-    rows = format_html_join("", '<li class="{}">{}<span>{}</span></li>', lines)
-    return format_html('<ul class="flags">{}</ul>', rows)
-
-
-def with_whom(review: Review, user: Any) -> SafeString | str:
-    """Name who has a review, or offer it to who may take it."""
-    if review.state != Review.State.REQUIRES_REVIEW:
-        return review.signer_name
-    if review.assignee_id == user.pk:
-        return "You"
-    if review.assignee is not None:
-        return name_of(review.assignee)
-    if not user.has_perm("screening.change_review"):
-        return "Nobody"
-    return format_html(
-        '<button type="submit" class="button is-small" name="_claim" value="1" '
-        'formaction="{}" aria-label="Claim case {}">Claim</button>',
-        reverse("admin:screening_review_change", args=[review.pk]),
-        review.job.case.case_id,
-    )
 
 
 # --- The draft, and what the rules say ------------------------------
@@ -237,28 +185,38 @@ def made_of(job: Job) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def evidence_lines(job: Job) -> list[tuple[str, str]]:
+def evidence_lines(job: Job) -> list[tuple[str, SafeString | str, str]]:
     """List what the draft rests on, each piece with its weight if it has one."""
     if job.result_problems or not job.result:
         return []
     return [
-        (
-            in_words(piece["detail"]),
-            "" if piece.get("score") is None else f"{piece['score']:.2f}",
-        )
+        (in_words(piece["detail"]), *_weight(piece.get("score")))
         for piece in job.result.get("explainability") or []
     ]
 
 
+def _weight(score: float | None) -> tuple[SafeString | str, str]:
+    """Show a weight as a bar and as a number; the bar ends at 0 and at 1."""
+    return ("", "") if score is None else (meter(score), f"{score:.2f}")
+
+
 def rules_words(job: Job) -> tuple[str, str]:
     """Say what the reference rules say, first in short, then why."""
-    said = job.rules_risk
+    said, evidence = job.rules_risk, evidence_of(job)
     if said not in RISING:
         return "The reference rules say nothing here.", ""
-    risk, reason = decide(evidence_of(job))
-    why = f"{reason[0].upper()}{reason[1:]}." if risk == said else ""
+    risk, reason = decide(evidence)
+    why = ""
+    if risk == said:
+        missed = [f"\u201c{item.label}\u201d" for item in evidence.missed()]
+        items = (
+            f" ({', '.join(missed)})" if missed and len(missed) <= MOST_NAMED else ""
+        )
+        why = f"{reason[0].upper()}{reason[1:]}{items}."
     if said == job.model_risk:
         return "The reference rules say the same.", why
+    if job.model_risk in RISING and RISING.index(said) < RISING.index(job.model_risk):
+        return f"The reference rules say {WORDS[said]}.", why
     more = "The rules can raise a case, never lower it."
     if said == "refer":
         more += " Signing Discuss or lower would need a second reader."

@@ -1,29 +1,31 @@
-"""Reviews: the list of what waits, and the pages on which a clinician writes and signs.
+"""Reviews: the pages on which a clinician writes and signs. The list is the worklist.
 
 The stock form is not used at all: each button is one call of a service.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-from uuid import UUID
+from functools import partial
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_post_parameters
 
-from audit.pages import ReadOnly, icon, link
-from screening.admin.cases import BULKY
-from screening.admin.parts import risk_beside_draft, state_tag
+from audit.pages import ReadOnly
+from people.facts import code_seen_at
+from people.pages import asks_code, signed_in_session
+from screening.admin.asking import follow_up_view, hand_over_view
+from screening.admin.case_page import case_context
+from screening.admin.neighbours import neighbours_of
+from screening.admin.report_pages import report_urls, sheet_context
 from screening.admin.review_forms import (
     AddendumForm,
     ReviewForm,
@@ -31,127 +33,48 @@ from screening.admin.review_forms import (
     ViewForm,
 )
 from screening.admin.review_pages import (
-    case_context,
     may_write,
     sign_off_context,
     signed_context,
 )
-from screening.admin.review_parts import (
-    OPEN,
-    ShownFilter,
-    age_words,
-    due_clock,
-    flags_to_know,
-    waiting,
-    with_whom,
-)
-from screening.admin.second_reads import (
-    must_read_blind,
-    page_of,
-    second_read_view,
-)
+from screening.admin.review_parts import FIELDS
+from screening.admin.second_reads import page_of, second_read_view
 from screening.errors import ScreeningError
 from screening.models import Review
+from screening.services.follow_up import follow_ups_of
 from screening.services.review import (
     adjudicate,
     ask_for_second_read,
     claim_review,
     give_up_claim,
     reviews_of,
+    withdraw_family_approval,
 )
+from screening.services.sight import must_read_blind
 from screening.services.signing import add_addendum, release_report, sign_off
 
 PEOPLE = ["assignee", "signed_off_by", "released_by", "family_approved_by"]
 READERS = [f"second_read__{who}" for who in ("first_reader", "reader", "adjudicator")]
-HIDDEN = format_html(
-    '<span class="risk risk-hidden">{} Hidden</span>'
-    '<span class="sub">until you give your own view</span>',
-    icon("blind"),
-)
 
 
 @admin.register(Review)
 class ReviewAdmin(ReadOnly):
-    """Reviews of the person's clinics, what is due first. Services alone write."""
-
-    list_display = ["due", "case", "age", "waits"]  # and more: `get_list_display`
-    list_display_links = None  # the case is the link
-    show_facets = admin.ShowFacets.ALWAYS
-    list_filter = [ShownFilter]
-    search_fields = ["job__case__case_id"]  # any: see `exact_search`
-    search_help_text = "A case or job, exactly as it is written."
-    exact_search: ClassVar[Any] = {"job__case__case_id": str, "job_id": UUID}
-    actions = None
-    ordering = [
-        Case(When(OPEN, then=Value(0)), default=Value(1)),
-        F("due_at").asc(nulls_last=True),
-        "-id",
-    ]
+    """Reviews of the person's clinics. Services alone write."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
-        """Keep to the person's clinics; leave the child's words out of the list."""
+        """Keep to the reviews of the person's clinics."""
         user: Any = request.user
-        match = request.resolver_match
-        reviews = reviews_of(user)
-        if match is None or not str(match.url_name).endswith("changelist"):
-            return reviews.select_related(*PEOPLE, *READERS)
-        return (
-            reviews.select_related("assignee", "second_read")
-            .defer(*(f"job__{column}" for column in BULKY))
-            .annotate(
-                age_months=F("job__payload__age_months"),
-                lost_skill=F("job__payload__flags__lost_skill"),
-                concern=F("job__payload__flags__parent_concern"),
-            )
-        )
+        return reviews_of(user).select_related(*PEOPLE, *READERS)
 
-    def get_list_display(self, request: HttpRequest) -> Any:
-        """Tell the columns who looks: what a second reader must not see is hidden."""
-        user: Any = request.user
-
-        def risk(review: Review) -> SafeString | str:
-            if must_read_blind(review, user):
-                return HIDDEN
-            return risk_beside_draft(review.risk, review.job.model_risk)
-
-        def know(review: Any) -> SafeString | str:
-            return flags_to_know(review, is_blind=must_read_blind(review, user))
-
-        def whom(review: Review) -> SafeString | str:
-            return with_whom(review, user)
-
-        risk.short_description = "Risk"  # type: ignore[attr-defined]
-        know.short_description = "What to know"  # type: ignore[attr-defined]
-        whom.short_description = "With"  # type: ignore[attr-defined]
-        return ["due", risk, "case", "age", know, "waits", whom]
-
-    # --- Columns --------------------------------------------------------------------
-
-    @admin.display(description="Due", ordering="due_at")
-    def due(self, review: Review) -> SafeString | str:
-        """Say how long is left, or that it is signed."""
-        if review.state != Review.State.REQUIRES_REVIEW:
-            return state_tag(review)
-        return due_clock(review, timezone.now())
-
-    @admin.display(description="Case", ordering="job__case__case_id")
-    def case(self, review: Review) -> SafeString:
-        """Name the case, as the clinic knows it, and the clinic."""
-        return format_html(
-            '{}<span class="sub">{}</span>',
-            link(review, review.job.case.case_id),
-            review.job.clinic.name,
-        )
-
-    @admin.display(description="Age")
-    def age(self, review: Any) -> str:
-        """Say the age since birth."""
-        return age_words(review.age_months)
-
-    @admin.display(description="Waiting", ordering="created_at")
-    def waits(self, review: Review) -> SafeString:
-        """Say for how long it has waited."""
-        return waiting(review, timezone.now())
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Go to the worklist: there is one list of reviews."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        query = request.META.get("QUERY_STRING", "")
+        home = reverse("admin:index")
+        return HttpResponseRedirect(f"{home}?{query}" if query else home)
 
     # --- The pages ------------------------------------------------------------------
 
@@ -159,6 +82,7 @@ class ReviewAdmin(ReadOnly):
         """Add the pages for a signature and for a second read."""
         view = self.admin_site.admin_view
         return [
+            *report_urls(self),
             path(
                 "<path:object_id>/sign-off/",
                 view(self.sign_off_view),
@@ -169,10 +93,20 @@ class ReviewAdmin(ReadOnly):
                 view(self.second_read_view),
                 name="screening_review_second_read",
             ),
+            path(
+                "<path:object_id>/hand-over/",
+                view(partial(self.asking_view, ask=hand_over_view)),
+                name="screening_review_hand_over",
+            ),
+            path(
+                "<path:object_id>/follow-up/",
+                view(partial(self.asking_view, ask=follow_up_view)),
+                name="screening_review_follow_up",
+            ),
             *super().get_urls(),
         ]
 
-    @method_decorator(sensitive_post_parameters("password"))
+    @method_decorator(sensitive_post_parameters("password", "code"))
     def change_view(
         self,
         request: HttpRequest,
@@ -204,7 +138,7 @@ class ReviewAdmin(ReadOnly):
             return self._back(request, object_id)
         return second_read_view(request, review, self.admin_site.each_context(request))
 
-    @method_decorator(sensitive_post_parameters("password"))
+    @method_decorator(sensitive_post_parameters("password", "code"))
     def sign_off_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show what would be signed; with the password, sign it."""
         review = self._review(request, object_id)
@@ -218,18 +152,31 @@ class ReviewAdmin(ReadOnly):
         form = SigningForm(
             request.POST if request.method == "POST" else None,
             initial={"version": review.version},
+            asks_code=asks_code(request),
         )
         refused: ScreeningError | None = None
         if request.method == "POST" and form.is_valid():
             try:
-                sign_off(review, user=user, **form.cleaned_data)
+                seen = code_seen_at(request.session)
+                sign_off(review, user=user, code_seen_at=seen, **form.cleaned_data)
             except ScreeningError as exc:
                 refused = exc
             else:
+                signed_in_session(request)
                 messages.success(request, "Signed. The report is locked now.")
                 return HttpResponseRedirect(self._page(review))
         context = sign_off_context(review, user, form, refused)
-        return self._answer(request, "sign_off", review, context)
+        return self.answer(request, "sign_off", review, context)
+
+    def asking_view(
+        self, request: HttpRequest, object_id: str, *, ask: Any
+    ) -> HttpResponse:
+        """Ask something of others: see `screening.admin.asking`."""
+        review = self._review(request, object_id)
+        if review is None:
+            return self._back(request, object_id)
+        response: HttpResponse = ask(self, request, review)
+        return response
 
     def _review(self, request: HttpRequest, object_id: str) -> Review | None:
         """Find a review of the person's clinics, for who may see reviews."""
@@ -253,13 +200,17 @@ class ReviewAdmin(ReadOnly):
         user: Any = request.user
         if review.state == Review.State.REQUIRES_REVIEW:
             context = case_context(review, user, **forms)
-            return self._answer(request, "change_form", review, context)
-        context = signed_context(review, user, **forms)
-        return self._answer(request, "signed", review, context)
+            context["neighbours"] = neighbours_of(review, user)
+            return self.answer(request, "change_form", review, context)
+        forms.pop("restored", "")
+        forms.setdefault("addendum", AddendumForm(asks_code=asks_code(request)))
+        context = signed_context(review, user, **forms) | sheet_context(review, user)
+        return self.answer(request, "signed", review, context)
 
-    def _answer(
+    def answer(
         self, request: HttpRequest, name: str, review: Review, context: dict[str, Any]
     ) -> HttpResponse:
+        """Show one of the pages of a review."""
         title, _ = self.title_of(review)
         context = {
             **self.admin_site.each_context(request),
@@ -269,6 +220,7 @@ class ReviewAdmin(ReadOnly):
             "original": review,
             "review": review,
             "job": review.job,
+            "follow_ups": follow_ups_of(review),  # read where they are shown
             **context,
         }
         template = f"admin/screening/review/{name}.html"
@@ -320,18 +272,19 @@ class ReviewAdmin(ReadOnly):
                 claim_review(review, user=request.user)
             if "_second_read" in request.POST:
                 ask_for_second_read(review, user=request.user, version=version)
+            if "_withdraw" in request.POST:
+                withdraw_family_approval(review, user=request.user, version=version)
             if "_give_back" in request.POST:
                 give_up_claim(review, user=request.user)
         except ScreeningError as exc:
             newest = self.get_queryset(request).get(pk=review.pk)
             return self._show(request, newest, form=form.over(newest), refused=exc)
-        if "_sign_off" in request.POST:
-            return HttpResponseRedirect(
-                reverse("admin:screening_review_sign_off", args=[review.pk])
-            )
+        if following := self._following(request, review):
+            return HttpResponseRedirect(following)
         said = {
             "_claim": "You have this review.",
             "_second_read": "A second reader is asked.",
+            "_withdraw": "The approval is withdrawn: the family may not read the text.",
             "_give_back": "You gave this review back. What was written stays.",
         }
         words = [words for button, words in said.items() if button in request.POST]
@@ -339,6 +292,24 @@ class ReviewAdmin(ReadOnly):
         saved = f"Saved: version {version}." if is_new else "Nothing was changed."
         messages.success(request, words[0] if words else saved)
         return HttpResponseRedirect(self._page(review))
+
+    def _following(self, request: Any, review: Review) -> str:
+        """Return the page to which a button leads once all is stored."""
+        for step in ("sign_off", "hand_over", "follow_up"):
+            if f"_{step}" in request.POST:
+                page = reverse(f"admin:screening_review_{step}", args=[review.pk])
+                kind = request.POST.get("_follow_up", "")
+                query = urlencode({"kind": kind})
+                return f"{page}?{query}" if step == "follow_up" else page
+        return ""
+
+    def _restore(self, request: Any, review: Review) -> HttpResponse:
+        """Put the draft's text into one field; nothing is stored, nothing is lost."""
+        name = request.POST["_restore"]
+        if name not in FIELDS:
+            raise PermissionDenied
+        form = ReviewForm(request.POST, review=review).restored(name)
+        return self._show(request, review, form=form, restored=name)
 
     def _decide(self, request: Any, review: Review) -> HttpResponse:
         """Decide between two readers."""
@@ -355,14 +326,21 @@ class ReviewAdmin(ReadOnly):
 
     def _add(self, request: Any, review: Review) -> HttpResponse:
         """Add a signed text to a signed report."""
-        form = AddendumForm(request.POST)
+        form = AddendumForm(request.POST, asks_code=asks_code(request))
         if form.is_valid():
             try:
-                add_addendum(review, user=request.user, **form.cleaned_data)
+                seen = code_seen_at(request.session)
+                add_addendum(
+                    review,
+                    user=request.user,
+                    code_seen_at=seen,
+                    **form.cleaned_data,
+                )
             except ScreeningError as exc:
                 words = str(exc).removeprefix("Nothing was signed. ")
                 form.add_error(None, f"Nothing was added. {words}")
             else:
+                signed_in_session(request)
                 messages.success(request, "The addendum is signed and added.")
                 return HttpResponseRedirect(self._page(review))
         if review.state == Review.State.REQUIRES_REVIEW:
@@ -375,6 +353,10 @@ STEPS: dict[str, tuple[str, Any]] = {
     "_save": ("change_review", ReviewAdmin._store),
     "_sign_off": ("change_review", ReviewAdmin._store),
     "_second_read": ("change_review", ReviewAdmin._store),
+    "_withdraw": ("change_review", ReviewAdmin._store),
+    "_hand_over": ("change_review", ReviewAdmin._store),
+    "_follow_up": ("change_review", ReviewAdmin._store),
+    "_restore": ("change_review", ReviewAdmin._restore),
     "_give_back": ("change_review", ReviewAdmin._store),
     "_decide": ("adjudicate_review", ReviewAdmin._decide),
     "_addendum": ("sign_off_review", ReviewAdmin._add),

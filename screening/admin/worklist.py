@@ -55,7 +55,7 @@ class Menu:
 
 
 def worklist_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """Show the rows of the view that was asked for; keep or drop a view of one's own."""
+    """Show the rows of the view that was asked for; keep or drop one's own view."""
     user: Any = request.user
     if not user.has_perm("screening.view_review"):
         raise PermissionDenied

@@ -7,6 +7,7 @@ The page of rows is found in the reviews alone, and only those rows are then rea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
@@ -90,10 +91,8 @@ def chosen(wanted: Wanted, views: Sequence[Choice], filters: Sequence[Filter]) -
     ]
     if wanted.search:
         found = Q(job__case__case_id=wanted.search)
-        try:
+        with suppress(ValueError):
             found |= Q(job_id=UUID(wanted.search))
-        except ValueError:
-            pass
         return reduce(and_, narrowing, found)
     view = next(each for each in views if each.value == wanted.view)
     return reduce(and_, narrowing, view.keeps)

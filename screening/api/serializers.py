@@ -9,7 +9,7 @@ from django.core.validators import URLValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from screening.models import Job, Review, Risk
+from screening.models import FollowUp, Job, Review, Risk
 from screening.submissions import (
     ANSWERS,
     DEFAULT_SHAPE,
@@ -284,6 +284,14 @@ class JobSerializer(serializers.Serializer):
     priority = serializers.ChoiceField(choices=PRIORITIES)
 
 
+class FollowUpSerializer(serializers.Serializer):
+    """What a clinician asked for beside a report; the note stays in the desk."""
+
+    kind = serializers.ChoiceField(choices=FollowUp.Kind.choices)
+    due_on = serializers.DateField(allow_null=True)
+    asked_at = serializers.DateTimeField()
+
+
 class CaseSerializer(serializers.Serializer):
     """One case with its newest jobs."""
 
@@ -291,6 +299,9 @@ class CaseSerializer(serializers.Serializer):
     created_at = serializers.DateTimeField()
     review_state = ReviewStateField(help_text="Of the newest job.")
     jobs = JobSerializer(many=True)
+    follow_ups = FollowUpSerializer(
+        many=True, help_text="New screenings and referrals, newest first."
+    )
 
 
 SIGNED = {Review.State.SIGNED_OFF, Review.State.DELIVERED}

@@ -8,24 +8,38 @@ from typing import Any
 
 from django.db import connection
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from screening.api.base import ClinicViewSet
 from screening.api.filters import JobsQuerySerializer, WaitQuerySerializer, narrow
 from screening.api.paging import Cursor, read_cursor
-from screening.api.report_serializers import ReportSerializer
-from screening.api.serializers import JOB_COLUMNS, CaseSerializer, JobSerializer
+from screening.api.report_renderers import FAMILY_FORMS, REPORT_FORMS, ByQuality
+from screening.api.report_serializers import (
+    ReportQuerySerializer,
+    ReportSerializer,
+    report_body,
+)
+from screening.api.serializers import (
+    JOB_COLUMNS,
+    CaseSerializer,
+    ErrorSerializer,
+    JobSerializer,
+)
+from screening.documents.signed import file_name
 from screening.models import Case, Job, Scope
+from screening.services.follow_up import follow_ups_asked
 from screening.services.intervention import cancel_job, replay_job
-from screening.services.report import NoReport, read_report
+from screening.services.report import FAMILY, NoReport, read_report
 from wire.holding import held_requests
 from wire.texts import CASE_ID, pattern_of
 
 JOB_NOT_FOUND = "job not found"
 JOBS_OF_A_CASE = 200
+FOLLOW_UPS_OF_A_CASE = 100
 POLL_SECONDS = (0.02, 0.25)
 
 JOB_ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
@@ -168,7 +182,16 @@ class CaseViewSet(ClinicViewSet):
     """A clinic's cases."""
 
     scopes = {"retrieve": Scope.JOBS_READ, "report": Scope.JOBS_READ}
+    queries = {"report": ReportQuerySerializer}
     serializer_class = CaseSerializer
+    content_negotiation_class = ByQuality
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        """Offer a report in each of its forms, and all else as JSON."""
+        if self.action != "report":
+            return super().get_renderers()
+        is_family = self.request.GET.get("part") == FAMILY
+        return [form() for form in (FAMILY_FORMS if is_family else REPORT_FORMS)]
 
     @extend_schema(
         operation_id="case",
@@ -177,7 +200,10 @@ class CaseViewSet(ClinicViewSet):
         responses={200: CaseSerializer},
     )
     def retrieve(self, request: Request, case_id: str) -> Response:
-        """Give the case, its jobs (newest first, at most 200) and its review state."""
+        """Give the case, its jobs (newest first, at most 200) and its review state.
+
+        What a clinician asked for beside the reports is there as soon as it is asked.
+        """
         case = self._case(case_id)
         if case is None:
             raise NotFound("case not found")
@@ -189,29 +215,49 @@ class CaseViewSet(ClinicViewSet):
                 "created_at": case.created_at,
                 "review_state": jobs[0]["review_state"] if jobs else None,
                 "jobs": jobs,
+                "follow_ups": follow_ups_asked(case, most=FOLLOW_UPS_OF_A_CASE),
             }
         )
 
     @extend_schema(
         operation_id="report",
         summary="Read a case's newest signed report",
-        parameters=[CASE_ID_PARAMETER],
-        responses={200: ReportSerializer},
+        parameters=[CASE_ID_PARAMETER, ReportQuerySerializer],
+        responses={
+            (200, "application/json"): ReportSerializer,
+            (200, "application/pdf"): OpenApiTypes.BINARY,
+            (200, "application/fhir+json"): {"type": "object"},
+            (409, "application/json"): OpenApiResponse(
+                ErrorSerializer, description="The family sheet must not leave yet."
+            ),
+        },
     )
     def report(self, request: Request, case_id: str) -> Response:
-        """Give what was signed, word for word, with its addenda; 404 before that."""
+        """Give what was signed, word for word, with its addenda; 404 before that.
+
+        `Accept` chooses JSON, a PDF or a FHIR R4 document Bundle.
+        """
+        form = request.accepted_renderer.format
         try:
             report = read_report(
                 clinic=self.client.clinic,
                 case_id=case_id.replace("\0", "\ufffd"),
                 actor=self.client.actor,
+                form=form,
+                part=self.query["part"],
             )
         except NoReport:
             # An identifier may end in the same word: then it is the case that is meant.
-            if self._case(f"{case_id}/report") is not None:
+            if form == "json" and self._case(f"{case_id}/report") is not None:
                 return self.retrieve(request, f"{case_id}/report")
             raise NotFound("no signed report") from None
-        return Response(report)
+        if form == "json":
+            return Response(report_body(report), headers={"Vary": "Accept"})
+        name = file_name(report, form=form, part=self.query["part"])
+        attached = f'attachment; filename="{name}"'
+        return Response(
+            report, headers={"Vary": "Accept", "Content-Disposition": attached}
+        )
 
     def _case(self, case_id: str) -> Case | None:
         cases = Case.objects.filter(clinic=self.client.clinic)

@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import Any
 
 from fpdf import FPDF
+from fpdf.fonts import TTFFont
 from fpdf.prefs import ViewerPreferences
 
 from screening.documents.letters import BOLD, REGULAR, is_right_to_left, printable
@@ -45,6 +46,14 @@ class Paper(FPDF):
         self.add_page()
 
     # --- Pages ------------------------------
+
+    def written(self) -> bytes:
+        """Write the document, and close the font files that were opened for it."""
+        found = bytes(self.output())
+        for font in self.fonts.values():
+            if isinstance(font, TTFFont):
+                font.ttfont.close()
+        return found
 
     def header(self) -> None:
         """Say on every page but the first which document it belongs to."""

@@ -91,7 +91,7 @@ def report_pdf(report: SignedReport) -> bytes:
     for each in report.additions:
         _addition(paper, each, report)
     _small_print(paper, report)
-    return bytes(paper.output())
+    return paper.written()
 
 
 def family_pdf(report: SignedReport) -> bytes:
@@ -132,7 +132,7 @@ def family_pdf(report: SignedReport) -> bytes:
     if has_gaps(report.parent_text):
         notes.append(FAMILY_GAPS)
     paper.text_in(paper.epw, "\n".join(notes))
-    return bytes(paper.output())
+    return paper.written()
 
 
 # --- Parts ------------------------------

@@ -1,4 +1,4 @@
-"""Opening a review: a copy of the draft, by when it is due, and what a list shows of it."""
+"""Opening a review: a copy of the draft, its due time, what a list shows of it."""
 
 from __future__ import annotations
 

@@ -19,6 +19,8 @@ from claims.work import WORKER_LOST
 from screening import queue as doorbell
 from screening.events import job_event
 from screening.models import IdempotencyKey, Job, Leadership
+from screening.services.webhooks.outbox import failed as failed_for_good
+from screening.services.webhooks.outbox import tell
 
 logger = logging.getLogger(__name__)
 
@@ -88,8 +90,9 @@ def reap_expired(*, actor: str) -> tuple[int, int]:
         most_crashes=settings.JOB_MAX_CRASHES,
         failing={"error": LOST},
     )
-    _record(failed, Action.JOB_FAILED, actor)
+    lost = _record(failed, Action.JOB_FAILED, actor)
     _record(released, Action.JOB_RELEASED, actor)
+    tell(map(failed_for_good, lost))
     return len(released), len(failed)
 
 
@@ -128,10 +131,12 @@ def ring_forgotten(queue: Queue) -> tuple[int, int]:
     return len(missing), 0
 
 
-def _record(job_ids: list[UUID], action: Action, actor: str) -> None:
-    jobs = (
+def _record(job_ids: list[UUID], action: Action, actor: str) -> list[Job]:
+    """Record it of each job; return them, with their payloads."""
+    jobs = list(
         Job.objects.filter(pk__in=job_ids)
         .select_related("case", "clinic")
-        .only("attempt", "case__case_id", "clinic__slug")
+        .only("attempt", "payload", "case__case_id", "clinic__slug")
     )
     record(job_event(job, action, actor, code=WORKER_LOST) for job in jobs)
+    return jobs

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from audit.actions import Action
@@ -16,6 +16,7 @@ from audit.services import Event, record
 from screening.errors import NotReady, NotYours, StalePage
 from screening.models import Review, SecondRead
 from screening.results import RISING
+from screening.services.sight import reviews_seen_by
 
 WRITTEN = (
     *("risk", "reason_code", "reason_text"),
@@ -26,11 +27,9 @@ LOWERED_REFER = "lowered_refer"
 
 
 def reviews_of(user: User) -> QuerySet[Review]:
-    """Return the reviews that a person may see: those of the person's clinics."""
+    """Return the reviews that a person may see; see `reviews_seen_by`."""
     reviews = Review.objects.select_related("job__case", "job__clinic")
-    if user.is_superuser:
-        return reviews
-    return reviews.filter(job__clinic__members=user)
+    return reviews_seen_by(user, reviews)
 
 
 def claim_review(review: Review, *, user: User) -> None:
@@ -125,6 +124,19 @@ def approve_family_text(review: Review, *, user: User, version: int) -> int:
     return version + 1
 
 
+def withdraw_family_approval(review: Review, *, user: User, version: int) -> int:
+    """Store that the family may not read the text after all; return the new version.
+
+    Raises:
+        StalePage: see `save_review`.
+    """
+    with transaction.atomic(durable=True):
+        nobody = {"family_approved_by": None, "family_approved_at": None}
+        _write(review, user, version, nobody)
+        record([review_event(review, Action.REVIEW_FAMILY_WITHDRAWN, user)])
+    return version + 1
+
+
 def ask_for_second_read(review: Review, *, user: User, version: int) -> int:
     """Store that a second reader is to give a view; return the new version.
 
@@ -203,6 +215,20 @@ def open_reviews(review: Review, user: User) -> QuerySet[Review]:
     return Review.objects.filter(pk__in=kept.values("pk"))
 
 
+def signed_before(review: Review, *, most: int) -> list[tuple[str, Any, Any, Any]]:
+    """List the newest signed screenings of the case before this one, newest first.
+
+    Each with the signed risk, the age, the birth week and the answers: no words.
+    """
+    earlier = Review.objects.filter(
+        job__case_id=review.job.case_id,
+        job__created_at__lt=review.job.created_at,
+        state__in=[Review.State.SIGNED_OFF, Review.State.DELIVERED],
+    )
+    shown = ("risk", "age_months", "gestational_weeks", "job__payload__milestones")
+    return list(earlier.order_by("-job__created_at").values_list(*shown)[:most])
+
+
 def review_event(review: Review, action: Action, user: User, **detail: Any) -> Event:
     """Name a review by its job; ``detail`` holds codes, counts and versions."""
     return Event(
@@ -227,6 +253,7 @@ def _write(review: Review, user: User, version: int, values: Mapping[str, Any]) 
     written = seen.update(
         **values,
         assignee=user,
+        claimed_at=Coalesce(F("claimed_at"), Now()),
         version=F("version") + 1,
         updated_at=Now(),
     )

@@ -1,4 +1,4 @@
-"""Views of the worklist that a person keeps. They hold filters, and no words searched."""
+"""Views of the worklist that a person keeps: filters, and no words searched."""
 
 from __future__ import annotations
 

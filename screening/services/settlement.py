@@ -18,12 +18,14 @@ from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.services import record
-from milestones.clock import DUE
 from routing.errors import TargetsResting, TryAnother, UnusableAnswer
 from screening.events import job_event
 from screening.models import Job, Review
 from screening.outcomes import Outcome
 from screening.results import listed_risk
+from screening.services.opening import open_review
+from screening.services.webhooks.outbox import News, completed, tell
+from screening.services.webhooks.outbox import failed as failed_for_good
 
 logger = logging.getLogger(__name__)
 
@@ -61,20 +63,21 @@ def _settle_all(outcomes: Sequence[Outcome], worker: str) -> None:
     in_order = sorted(outcomes, key=lambda outcome: outcome.job.pk)
     answered = [outcome for outcome in in_order if outcome.result is not None]
     failed = [outcome for outcome in in_order if outcome.result is None]
-    _complete(answered, worker)
+    news = _complete(answered, worker)
     for outcome in failed:
-        _release_or_fail(outcome, worker)
+        news += _release_or_fail(outcome, worker)
+    tell(news)
 
 
-def _complete(outcomes: Sequence[Outcome], worker: str) -> None:
+def _complete(outcomes: Sequence[Outcome], worker: str) -> list[News]:
     """Store drafts and open their reviews, for the claims that still hold."""
     if not outcomes:
-        return
+        return []
     drafts = [_draft(outcome) for outcome in outcomes]
     held = Job.objects.complete(drafts)
     pairs = list(zip(outcomes, drafts, strict=True))
     Review.objects.bulk_create(
-        _open_review(outcome, draft["risk"])
+        open_review(outcome, draft["risk"])
         for outcome, draft in pairs
         if outcome.job.pk in held
     )
@@ -86,6 +89,7 @@ def _complete(outcomes: Sequence[Outcome], worker: str) -> None:
         else job_event(outcome.job, Action.STALE_RESULT_REFUSED, f"worker:{worker}")
         for outcome in outcomes
     )
+    return [completed(outcome.job) for outcome in outcomes if outcome.job.pk in held]
 
 
 def _draft(outcome: Outcome) -> dict[str, Any]:
@@ -106,7 +110,7 @@ def _draft(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _release_or_fail(outcome: Outcome, worker: str) -> None:
+def _release_or_fail(outcome: Outcome, worker: str) -> list[News]:
     """Put the job back for a later try, or end it where there has been enough."""
     job, error = outcome.job, outcome.error
     assert error is not None
@@ -135,6 +139,7 @@ def _release_or_fail(outcome: Outcome, worker: str) -> None:
     if not held:
         action = Action.STALE_RESULT_REFUSED
     record([job_event(job, action, f"worker:{worker}", code=error.code)])
+    return [failed_for_good(job)] if action == Action.JOB_FAILED else []
 
 
 def _longer_route(outcome: Outcome) -> list[dict[str, Any]]:
@@ -156,40 +161,6 @@ def _backoff(failures: int, retry_after: float | None) -> float:
     return max(spread, retry_after or 0.0)
 
 
-def _open_review(outcome: Outcome, risk: str) -> Review:
-    """Begin the clinician's side as a copy of the draft, as far as it is usable."""
-    assert outcome.result is not None
-    usable = outcome.result.raw if not outcome.result.problems else {}
-    return Review(
-        job_id=outcome.job.pk,
-        due_at=Now() + _due_within(outcome.job, risk),
-        risk=risk,
-        summary=usable.get("summary", []),
-        recommendations=usable.get("recommendations", []),
-        parent_text=usable.get("parent_text") or "",
-        second_read_for=_second_read_for(usable),
-    )
-
-
-def _due_within(job: Job, risk: str) -> timedelta:
-    """How long a review may take; what was sent as urgent no longer than a refer."""
-    usual = DUE[risk]
-    return min(usual, DUE["refer"]) if job.priority == "urgent" else usual
-
-
-def _second_read_for(draft: dict[str, Any]) -> str:
-    """Say why a second person is to read the case too; nothing if none is.
-
-    Where there is no usable draft the clinician's view rests on no machine's, and a
-    refer that is lowered is seen when it is signed.
-    """
-    confidence = draft.get("confidence")
-    if confidence is not None and confidence < settings.SECOND_READ_CONFIDENCE:
-        return "low_confidence"
-    drawn = random.random() < settings.SECOND_READ_SHARE  # noqa: S311 - no secret
-    return "drawn" if drawn else ""
-
-
 def _fail_unstorable(outcome: Outcome, worker: str) -> None:
     job = outcome.job
     held = Job.objects.filter(pk=job.pk).held(job.attempt)
@@ -205,3 +176,4 @@ def _fail_unstorable(outcome: Outcome, worker: str) -> None:
     )
     action = Action.JOB_FAILED if failed else Action.STALE_RESULT_REFUSED
     record([job_event(job, action, f"worker:{worker}", code="RESULT_NOT_STORABLE")])
+    tell([failed_for_good(job)] if failed else [])

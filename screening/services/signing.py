@@ -1,9 +1,10 @@
-"""Signatures: made once, under exactly one content, by whoever knows the password."""
+"""Signatures: made once, under exactly one content, by whoever proves who it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -13,6 +14,7 @@ from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.services import count_of, record
+from people.services.factors import needs_code, use_code
 from screening.errors import NotReady, NotYours, StalePage, WrongPassword
 from screening.models import Addendum, Review, SecondRead, Signature
 from screening.reports import (
@@ -28,6 +30,7 @@ from screening.reports import (
 from screening.results import UNCLASSIFIED
 from screening.safety import unacknowledged, unsafe_for_family
 from screening.services.review import open_reviews, review_event, reviews_of
+from screening.services.webhooks.outbox import signed_off, tell
 
 MOST_TRIES = 5
 TRIES_SECONDS = 900.0
@@ -63,21 +66,33 @@ def left_before_signing(review: Review) -> tuple[Todo, ...]:
     )
 
 
-def sign_off(review: Review, *, user: User, password: str, version: int) -> Review:
+def sign_off(
+    review: Review,
+    *,
+    user: User,
+    password: str,
+    version: int,
+    code: str = "",
+    code_seen_at: datetime | None = None,
+) -> Review:
     """Sign a review: store who, when, what it means, what was changed, and its digest.
 
     The outcome and the sentence are computed from the differences between draft and
     report. From then on the database itself refuses every change. One transaction.
 
+    Who has a second factor gives a ``code`` too, unless ``code_seen_at`` says that the
+    same session has signed with one within the idle time.
+
     Raises:
         NotYours: the person has not got the right, or not the review.
-        WrongPassword: nothing was signed; five times in a quarter of an hour at most.
+        WrongPassword: nothing was signed, for the password or the code was wrong; five
+            times in a quarter of an hour at most.
         StalePage: the page is not of the newest version.
         NotReady: something is left to do; ``left`` names it.
     """
     if not user.has_perm("screening.sign_off_review"):
         raise NotYours("Only who has the right signs.")
-    _check_password(review, user, password)
+    _prove(review, user, password, code, code_seen_at)
     with transaction.atomic(durable=True):
         found = _newest(review, user, version)
         left = left_before_signing(found)
@@ -110,12 +125,23 @@ def sign_off(review: Review, *, user: User, password: str, version: int) -> Revi
                 )
             ]
         )
+        tell([signed_off(found.job)])
     signed: Review = reviews_of(user).get(pk=review.pk)
     return signed
 
 
-def add_addendum(review: Review, *, user: User, password: str, text: str) -> Addendum:
+def add_addendum(
+    review: Review,
+    *,
+    user: User,
+    password: str,
+    text: str,
+    code: str = "",
+    code_seen_at: datetime | None = None,
+) -> Addendum:
     """Add a signed text to a signed report, which itself stays as it is.
+
+    Password and code are asked for as in `sign_off`.
 
     Raises:
         NotYours, WrongPassword: see `sign_off`.
@@ -125,7 +151,7 @@ def add_addendum(review: Review, *, user: User, password: str, text: str) -> Add
         raise NotYours("Only who has the right signs.")
     if not text.strip():
         raise NotReady("An addendum has a text.")
-    _check_password(review, user, password)
+    _prove(review, user, password, code, code_seen_at)
     with transaction.atomic(durable=True):
         signed = reviews_of(user).filter(
             pk=review.pk, state__in=[Review.State.SIGNED_OFF, Review.State.DELIVERED]
@@ -186,8 +212,17 @@ def release_report(review: Review, *, user: User) -> None:
             raise NotReady("Only a signed report is released.")
 
 
-def _check_password(review: Review, user: User, password: str) -> None:
-    """Refuse a wrong password, and any after five wrong ones in a quarter of an hour.
+def _prove(
+    review: Review,
+    user: User,
+    password: str,
+    code: str,
+    code_seen_at: datetime | None,
+) -> None:
+    """Refuse a wrong password or code, and any after five in a quarter of an hour.
+
+    A code is taken only with the right password, and then once. Where both are asked
+    for, the refusal does not say which was wrong.
 
     Raises:
         WrongPassword: with how many tries are left.
@@ -195,20 +230,22 @@ def _check_password(review: Review, user: User, password: str) -> None:
     wrong = count_of(
         Action.REVIEW_SIGN_REFUSED, actor=f"user:{user.pk}", seconds=TRIES_SECONDS
     )
-    if wrong < MOST_TRIES and user.check_password(password):
+    asks_code = needs_code(user, seen_at=code_seen_at)
+    if (
+        wrong < MOST_TRIES
+        and user.check_password(password)
+        and (not asks_code or use_code(user, code))
+    ):
         return
     left = max(MOST_TRIES - wrong - 1, 0)
+    what = "WRONG_PASSWORD_OR_CODE" if asks_code else "WRONG_PASSWORD"
     with transaction.atomic(durable=True):
-        record(
-            [
-                review_event(
-                    review, Action.REVIEW_SIGN_REFUSED, user, code="WRONG_PASSWORD"
-                )
-            ]
-        )
+        record([review_event(review, Action.REVIEW_SIGN_REFUSED, user, code=what)])
+    said = "password is not right"
+    if asks_code:
+        said = "password and the code are not both right"
     raise WrongPassword(
-        f"Nothing was signed. The password is not right. {left} tries left.",
-        tries_left=left,
+        f"Nothing was signed. The {said}. {left} tries left.", tries_left=left
     )
 
 

@@ -24,6 +24,7 @@ from routing.policy import Wish
 from screening import queue
 from screening.errors import IdempotencyKeyBusy, IdempotencyKeyReused
 from screening.models import Case, Clinic, IdempotencyKey, Job
+from screening.services.webhooks.callbacks import refused_callbacks
 from screening.submissions import fingerprint
 from wire.errors import Refusal
 
@@ -112,13 +113,30 @@ def _permitted(
     fresh: list[Submission],
     answers: list[Submission | Accepted | Refusal],
 ) -> tuple[list[Submission], list[Submission | Accepted | Refusal]]:
-    """Refuse what the cases' consents do not allow, before anything is stored."""
-    if not fresh or not ledger_is_used():
+    """Refuse what callbacks or consents do not allow, before anything is stored."""
+    refused: dict[uuid.UUID, Refusal] = {
+        **refused_callbacks(clinic, {s.job_id: s.payload for s in fresh}),
+        **_without_consent(clinic, fresh),
+    }
+    if not refused:
         return fresh, answers
+    left = [submission for submission in fresh if submission.job_id not in refused]
+    return left, [
+        refused.get(answer.job_id, answer) if isinstance(answer, Submission) else answer
+        for answer in answers
+    ]
+
+
+def _without_consent(
+    clinic: Clinic, fresh: list[Submission]
+) -> dict[uuid.UUID, ConsentRequired]:
+    """Return the refusal of each submission that its case's consents do not allow."""
+    if not fresh or not ledger_is_used():
+        return {}
     grants = grants_of((clinic.slug, submission.case_id) for submission in fresh)
     required = required_scopes()
-    refused = {
-        submission.job_id
+    return {
+        submission.job_id: ConsentRequired("The case's consents do not allow this.")
         for submission in fresh
         if not permit(
             Wish(),
@@ -127,13 +145,6 @@ def _permitted(
             required=required,
         ).permitted
     }
-    left = [submission for submission in fresh if submission.job_id not in refused]
-    return left, [
-        ConsentRequired("The case's consents do not allow this.")
-        if isinstance(answer, Submission) and answer.job_id in refused
-        else answer
-        for answer in answers
-    ]
 
 
 def _enqueue(submissions: Sequence[Submission]) -> None:

@@ -18,7 +18,10 @@ from screening.services.review import (
 from screening.services.signing import release_report, sign_off
 
 PASSWORD = "an-invented-password"
-RIGHTS = ("sign_off_review", "release_review", "view_review", "change_review")
+RIGHTS = (
+    *("sign_off_review", "release_review", "view_review", "change_review"),
+    "read_words",
+)
 
 
 def make_reader(

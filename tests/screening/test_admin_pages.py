@@ -100,7 +100,7 @@ def test_an_unusable_answer_is_shown_with_what_is_wrong_with_it(page_of_job):
 
     assert "Listed under: No usable answer" in words
     assert "risk unknown summary not a list of text confidence out of range" in words
-    assert '"summary": "The child is well."' in words
+    assert "summary: The child is well." in words
     assert "Recommendations" not in words
 
 
@@ -184,7 +184,7 @@ def test_a_review_shows_the_draft_that_it_began_with(admin_client, jobs):
 
     words = words_of(admin_client.get(page_of(review)).text)
 
-    assert "Review of case RC-2046" in words
+    assert "RC-2046 Refer" in words
     assert "listed as Refer because the reference rules say so" in words
     assert "the draft says Monitor" in words
     assert "Check hearing and vision." in words
@@ -375,7 +375,8 @@ def poisoned(jobs: list[Job]) -> list[Any]:
 
 def test_markup_from_outside_comes_out_escaped_everywhere(admin_client, jobs):
     rows = poisoned(jobs)
-    paths = [page_of(row) for row in rows] + [list_of(type(row)) for row in rows]
+    lists = {list_of(type(row)) for row in rows if not isinstance(row, Review)}
+    paths = [*(page_of(row) for row in rows), *lists, "/admin/"]
 
     for path in paths:
         page = admin_client.get(path)

@@ -119,11 +119,19 @@ def test_the_second_reader_is_led_away_from_the_case_until_the_view_is_sent(
     assert (read.reader, read.risk, read.why) == (second, "monitor", "Few words.")
 
 
+def rows_of(page: str) -> str:
+    return words_of(
+        page[: page.index('<div id="content"')]
+        + '<div id="content">'
+        + page[page.index('id="result_list"') :]
+    )
+
+
 def test_the_list_hides_the_risk_from_the_second_reader_alone(doctor, second):
     review = lowered(doctor)
 
-    hidden = words_of(desk_of(second).get(LIST).text)
-    shown = words_of(desk_of(doctor).get(LIST).text)
+    hidden = rows_of(desk_of(second).get(LIST).text)
+    shown = rows_of(desk_of(doctor).get(LIST).text)
 
     assert "Hidden" in hidden
     assert "Monitor" not in hidden
@@ -131,7 +139,8 @@ def test_the_list_hides_the_risk_from_the_second_reader_alone(doctor, second):
     assert "Second read: give your own view first" in hidden
     assert "Monitor draft says refer" in shown
     page = desk_of(second).get(LIST, {"view": "needs-me"})
-    assert [row.pk for row in page.context["cl"].result_list] == [review.pk]
+    assert page.context["shown"] == 1
+    assert page_of(review) in page.text
 
 
 def test_a_view_needs_a_risk_and_a_reason_and_is_sent_once(doctor, second):
@@ -173,7 +182,7 @@ def test_the_first_reader_keeps_the_case_and_gives_no_second_view(doctor):
 
 def test_who_may_not_write_gives_no_second_view(doctor):
     review = lowered(doctor)
-    client = desk_of(make_reader("auditor", rights=["view_review"]))
+    client = desk_of(make_reader("auditor", rights=["view_review", "read_words"]))
 
     answer = client.post(page_of(review, "second_read"), {"risk": "refer", "why": "x"})
 

@@ -180,7 +180,8 @@ def test_what_was_removed_and_added_is_marked_and_said(desk, doctor):
 
 def test_who_has_not_the_right_sees_no_page_to_sign(doctor):
     review = review_of()
-    reader = make_reader("reader", rights=["view_review", "change_review"])
+    rights = ["view_review", "change_review", "read_words"]
+    reader = make_reader("reader", rights=rights)
     client = desk_of(reader)
 
     assert "_sign_off" not in client.get(page_of(review)).text
@@ -276,7 +277,7 @@ def test_markup_in_what_is_written_comes_out_escaped(desk, doctor):
     review = review_of(summary=[attack], parent_text=attack)
     values = {"note": attack, "recommendations": [f"{attack} more"]}
     save_review(review, user=doctor, version=1, values=values)
-    reader = desk_of(make_reader("auditor", rights=["view_review"]))
+    reader = desk_of(make_reader("auditor", rights=["view_review", "read_words"]))
 
     for client, step in ((desk, "change"), (desk, "sign_off"), (reader, "change")):
         page = client.get(page_of(review, step)).text

@@ -173,7 +173,7 @@ def test_running_again_needs_the_right_to_change_both_kinds(rights, redis):
 
     assert shown(onlooker.get(WORK)) != []
     assert "Run again" not in page
-    assert 'type="checkbox"' not in page
+    assert 'name="chosen"' not in page
     assert onlooker.post(REPLAY, form).status_code == 403
     assert onlooker.post(REPLAY, form | {"confirmed": "yes"}).status_code == 403
     assert statuses(task, job) == ["FAILED", "FAILED"]

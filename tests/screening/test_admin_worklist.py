@@ -13,7 +13,6 @@ from screening.services.review import claim_review, send_second_read
 from tests.screening.desk import LIST, page_of, review_of, shown, words_of
 from tests.screening.signing import PASSWORD, make_reader, sign
 
-
 pytestmark = pytest.mark.django_db
 
 

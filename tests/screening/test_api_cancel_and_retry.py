@@ -31,7 +31,7 @@ def make_job(status, clinic=None):
         clinic=clinic, case=case, client="key:env", payload={}, status=status, **values
     )
     if status == "DONE":
-        Review.objects.create(job=job, risk="refer")
+        Review.objects.create(job=job, clinic=job.clinic, risk="refer")
     return job
 
 

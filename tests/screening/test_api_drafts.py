@@ -44,7 +44,9 @@ def job(api):
         rules_risk="monitor",
         finished_at=timezone.now(),
     )
-    Review.objects.create(job=job, risk="refer", summary=["Xyzzy-Quux"])
+    Review.objects.create(
+        job=job, clinic=job.clinic, risk="refer", summary=["Xyzzy-Quux"]
+    )
     return job
 
 

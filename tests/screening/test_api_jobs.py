@@ -192,7 +192,7 @@ def test_jobs_are_found_by_review_state(api):
     done = {"status": "DONE", "risk": "refer", "result": {}}
     [job] = make_jobs(1, finished_at=timezone.now(), **done)
     make_jobs(1)
-    Review.objects.create(job=job, risk="refer")
+    Review.objects.create(job=job, clinic=job.clinic, risk="refer")
 
     assert ids(api.get("/api/jobs?review_state=REQUIRES_REVIEW")) == [str(job.pk)]
     assert ids(api.get("/api/jobs?review_state=SIGNED_OFF")) == []

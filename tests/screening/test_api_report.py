@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from django.db import IntegrityError, transaction
 from pypdf import PdfReader
 
 from audit.models import Audit
@@ -261,8 +262,19 @@ def test_without_a_family_text_there_is_no_sheet(api, review):
     assert "no text for the family" in response.json()["message"]
 
 
-def test_a_family_text_that_nobody_approved_leaves_in_no_sheet(api, review):
+def test_a_family_text_that_nobody_approved_is_not_released_past_the_services(review):
     signed = sign(review, state="DELIVERED", parent_text=FAMILY_WORDS)
+    unlock()
+
+    refused = pytest.raises(IntegrityError, match="family_text_approved")
+    with refused, transaction.atomic():
+        Review.objects.filter(pk=signed.pk).update(
+            family_approved_at=None, family_approved_by=None
+        )
+
+
+def test_a_family_text_that_nobody_approved_leaves_in_no_sheet(api, review):
+    signed = sign(review, parent_text=FAMILY_WORDS)
     unlock()
     Review.objects.filter(pk=signed.pk).update(
         family_approved_at=None, family_approved_by=None

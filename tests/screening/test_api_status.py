@@ -88,7 +88,7 @@ def test_a_job_that_is_done_is_shown_with_its_result_and_needs_review(api, job):
         model_id="m-1",
         finished_at=timezone.now(),
     )
-    Review.objects.create(job=job, risk="refer")
+    Review.objects.create(job=job, clinic=job.clinic, risk="refer")
 
     body = status(api, job.pk).json()
 

@@ -30,6 +30,7 @@ from screening.models import (
 )
 from screening.results import RISING
 from tests.screening.signing import unlock
+from tests.screening.webhook_violations import VIOLATIONS as WEBHOOK_VIOLATIONS
 
 OUR_APPS = ["screening", "audit"]
 LONG_AGO = timezone.make_aware(datetime(2026, 1, 5, 9, 0))  # noqa: DTZ001 - made aware
@@ -219,8 +220,12 @@ VIOLATIONS: list[tuple[str, Callable[[Any], Any]]] = [
         "audit_names_its_actor",
         lambda user: Audit.objects.create(action=Action.JOB_FAILED, actor=""),
     ),
+    *WEBHOOK_VIOLATIONS,
 ]
-SHADOWED = {"job_status_known": "job_finished_iff_ended"}
+SHADOWED = {
+    "job_status_known": ("screening_job", "job_finished_iff_ended"),
+    "webhook_status_known": ("screening_webhookdelivery", "webhook_finished_iff_ended"),
+}
 """PostgreSQL checks by name: the second of these refuses such a row before the first
 is asked, so it must be out of the way to see that the first refuses it too."""
 
@@ -231,9 +236,7 @@ def test_the_constraint_refuses_its_violation(name, violate, django_user_model):
     user = django_user_model.objects.create_user("reviewer")
     shadow = SHADOWED.get(name)
     if shadow and connection.vendor == "postgresql":
-        connection.cursor().execute(
-            f"ALTER TABLE screening_job DROP CONSTRAINT {shadow}"
-        )
+        connection.cursor().execute("ALTER TABLE {} DROP CONSTRAINT {}".format(*shadow))
 
     with pytest.raises(IntegrityError) as refusal, transaction.atomic():
         violate(user)

@@ -56,7 +56,11 @@ def test_neither_the_orm_nor_sql_signs(doctor):
         )
     )
     other = claimed_job(case_id="case-9")
-    refused(lambda: Review.objects.create(job=other, risk="monitor", **forged))
+    refused(
+        lambda: Review.objects.create(
+            job=other, clinic=other.clinic, risk="monitor", **forged
+        )
+    )
     assert reload(review).state == "REQUIRES_REVIEW"
 
 
