@@ -18,8 +18,10 @@ from routing.models import Agent, TargetHealth, Task
 from routing.policy import Standing, Wish, choose_targets
 from screening.models import ApiKey, Case, Clinic, Job, Review
 from screening.results import listed_risk
+from screening.services.opening import due_within, facts_of
 from tests.browser.task_rows import events_of as events_of_task
 from tests.browser.task_rows import make_task
+from tests.browser.webhook_rows import make_webhooks
 from tests.screening.signing import make_reader, sign
 
 REFUSED_ANSWER = {"risk": "fine", "summary": "The child is well.", "confidence": 7.2}
@@ -76,6 +78,14 @@ LONG_ROUTE = [
     },
 ]
 
+WORDS = {
+    1: "He came twelve weeks early. He smiles when he sees my face, but he does not"
+    " turn when I come in and talk. He sleeps through the dog.",
+    2: "She used to say mama and bye. Since the summer she says nothing, and she does"
+    " not look when we call her.",
+}
+"""What caregivers said, by the number of the case."""
+
 AGENTS = [
     ("reader", ["screen"], "edge-room-2"),
     ("embedder", ["embed", "indexing"], "cloud-west"),
@@ -123,6 +133,7 @@ def fill(number: int, *, start: int = 0) -> list[Job]:
         )
         for n in numbers
     )
+    make_webhooks(jobs, start=start)
     Agent.objects.bulk_create(make_agent(n) for n in numbers)
     TargetHealth.objects.bulk_create(make_health(n) for n in numbers)
     if not start:
@@ -134,6 +145,8 @@ def make_job(n: int, clinic: Clinic) -> Job:
     """Make the n-th job: most are done, some wait, run, have failed or are odd."""
     _, payload = STORIES[n % len(STORIES)]
     payload = {key: value for key, value in payload.items() if key != "priority"}
+    if n in WORDS:
+        payload["observations"] = WORDS[n]
     case = Case.objects.create(clinic=clinic, case_id=f"RC-{2041 + n}")
     now = timezone.now()
     job = Job(
@@ -198,8 +211,15 @@ def is_done(job: Job) -> bool:
 def make_review(job: Job) -> Review:
     """Open the job's review."""
     usable = {} if job.result_problems else job.result or {}
+    assert job.finished_at is not None
     return Review(
         job=job,
+        clinic=job.clinic,
+        due_at=job.finished_at + due_within(job, job.risk),
+        listed_risk=job.risk,
+        draft_risk=job.model_risk,
+        confidence=usable.get("confidence"),
+        **facts_of(job),
         risk=job.risk,
         summary=usable.get("summary", []),
         recommendations=usable.get("recommendations", []),
