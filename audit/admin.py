@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -12,12 +13,21 @@ from audit.models import Audit
 from audit.pages import ReadOnly, bullets
 
 
+class ClinicFilter(admin.AllValuesFieldListFilter):
+    """By clinic; what happened in none is called so."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Give every choice words."""
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or "No clinic"}
+
+
 @admin.register(Audit)
 class AuditAdmin(ReadOnly):
     """Events, newest first. Nobody adds, changes or deletes one by hand."""
 
     list_display = ["occurred_at", "action", "actor", "case_id", "job_id", "attempt"]
-    list_filter = ["action", "clinic"]
+    list_filter = ["action", ("clinic", ClinicFilter)]
     search_fields = ["case_id"]  # any, so that the box is shown: see `exact_search`
     search_help_text = "A case, job, actor or request, exactly as it is written."
     exact_search = {"case_id": str, "job_id": UUID, "actor": str, "request_id": str}

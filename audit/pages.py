@@ -76,10 +76,14 @@ class ReadOnly(admin.ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Let a list be narrowed by its filters, and by nothing else."""
+        offers = [
+            each[0] if isinstance(each, tuple) else each
+            for each in self.get_list_filter(request)
+        ]
         return any(
             lookup == getattr(offered, "parameter_name", offered)
             or lookup.removeprefix(str(offered)) in FILTER_SUFFIXES
-            for offered in self.list_filter
+            for offered in offers
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:

@@ -53,6 +53,11 @@ def record(events: Iterable[Event]) -> None:
     )
 
 
+def newest_of_job(job_id: UUID, *, most: int) -> list[Audit]:
+    """Return the newest events of a job, newest first."""
+    return list(Audit.objects.for_job(job_id).order_by("-id")[:most])
+
+
 def count_of(action: Action, *, actor: str, seconds: float) -> int:
     """Count how often somebody did a thing in the last seconds, by the database."""
     since = Now() - timedelta(seconds=seconds)

@@ -35,16 +35,75 @@ class DeskSite(admin.AdminSite):
 
         return update_wrapper(inner, guarded)
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add what is wrong now to what every page is told."""
+        from pediscreen_site.notices import notices_for
+
+        context = super().each_context(request)
+        if context["has_permission"]:
+            context["notices"] = notices_for(request.user)
+        return context
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Begin with what needs the person; without reviews, with the list of pages."""
+        from screening.admin.worklist import worklist_view
+
+        if not request.user.has_perm("screening.view_review"):
+            return super().index(request, extra_context)
+        return worklist_view(request, self.each_context(request))
+
+    def pages(self, request: HttpRequest) -> Any:
+        """List every page that the person may open."""
+        return super().index(request, {"title": "All pages"})
+
     def get_urls(self) -> list[Any]:
-        """Add the page on all work to those of the models."""
+        """Add the pages on all work and on agreement to those of the models."""
         # Imported late: this module is loaded before there are models.
+        from agreement.pages import agreement_view, missed_view
+        from people.pages import urls_of
         from screening.admin.work import replay_view, work_view
 
         return [
+            path("agreement/", self.admin_view(agreement_view), name="agreement"),
+            path(
+                "agreement/missed/",
+                self.admin_view(missed_view),
+                name="agreement_missed",
+            ),
+            *urls_of(self),
+            path("pages/", self.admin_view(self.pages), name="pages"),
             path("work/", self.admin_view(work_view), name="work"),
             path("work/replay/", self.admin_view(replay_view), name="work_replay"),
             *super().get_urls(),
         ]
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Take name, password and code on one page."""
+        from people.pages import log_in
+
+        return log_in(request, self, extra_context or {})
+
+    def logout(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Log out, and write it down."""
+        from people.pages import log_out
+
+        stock = super().logout
+        return log_out(request, lambda: stock(request, extra_context))
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Change the own password, and write it down."""
+        from people.pages import own_password_changed
+
+        stock = super().password_change
+        return own_password_changed(request, lambda: stock(request, extra_context))
 
     def get_app_list(
         self, request: HttpRequest, app_label: str | None = None

@@ -9,10 +9,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from agreement.metrics import AgreementCollector
 from pediscreen_site.api.authentication import MESSAGE
 from pediscreen_site.api.errors import envelope
 from pediscreen_site.health import only_reading
 from routing.metrics import TargetCollector
+from screening.metrics import ReviewCollector, WebhookCollector
 from screening.models import Scope
 from screening.services.keys import Client, anyone, recognise
 
@@ -22,6 +24,9 @@ def registry() -> CollectorRegistry:
     """Return the collectors; each reads its own sources whenever it is asked."""
     found = CollectorRegistry(auto_describe=False)
     found.register(TargetCollector())
+    found.register(AgreementCollector())
+    found.register(ReviewCollector())
+    found.register(WebhookCollector())
     return found
 
 

@@ -59,8 +59,21 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 if flag("TRUST_X_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 15 * 60
-SESSION_SAVE_EVERY_REQUEST = True
+CSRF_COOKIE_HTTPONLY = True
+if HTTPS:
+    # Browsers take such a name from this very host alone, over HTTPS.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+SESSION_IDLE_SECONDS = whole_number(
+    "SESSION_IDLE_SECONDS", 900, minimum=60, maximum=86_400
+)
+SESSION_LIFE_SECONDS = whole_number(
+    "SESSION_LIFE_SECONDS", 43_200, minimum=300, maximum=604_800
+)
+SESSION_ENGINE = "people.sessions"
+SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
+REQUIRE_SECOND_FACTOR = flag("REQUIRE_SECOND_FACTOR", default=not DEBUG)
+OTP_TOTP_ISSUER = "PediScreen"
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -89,9 +102,13 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "pediscreen_site.apps.SiteConfig",
+    "agreement",
     "screening",
     "routing",
     "consent",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "people",
     "audit",
 ]
 MIDDLEWARE = [
@@ -103,6 +120,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "people.middleware.PersonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
 ]
@@ -291,6 +309,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "PreferredTargetEnum": "screening.submissions.PREFERRED_TARGETS",
     },
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "WEBHOOKS": [
+        f"screening.api.webhook_schema.{name}"
+        for name in ("JOB_COMPLETED", "JOB_FAILED", "CASE_SIGNED_OFF")
+    ],
 }
 
 # --- Logs: one JSON object a line, ids and codes only -------------------------
@@ -321,5 +343,7 @@ LOGGING: dict[str, Any] = {
         "django.db.backends": {"level": "INFO"},
         "rq.worker": {"handlers": ["stderr"], "propagate": False},
         "aiohttp": {"level": "WARNING"},
+        # Below this, it lists the letters of each report that is printed.
+        "fontTools": {"level": "WARNING"},
     },
 }

@@ -9,6 +9,7 @@ from tests import servers
 os.environ.pop("DATABASE_URL", None)
 os.environ["DJANGO_SECRET_KEY"] = "only-for-tests-" + "x" * 50
 os.environ["DEBUG"] = "false"
+os.environ["REQUIRE_SECOND_FACTOR"] = "false"  # the tests in tests/people turn it on
 os.environ["API_KEY"] = "test-api-key-of-24-characters-or-more"
 os.environ["REDIS_URL"] = servers.valkey().url
 if servers.database_kind() == "postgresql":

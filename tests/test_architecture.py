@@ -14,9 +14,11 @@ from tests.servers import ROOT
 
 PACKAGES = [
     "pediscreen_site",
+    "agreement",
     "screening",
     "routing",
     "consent",
+    "people",
     "claims",
     "audit",
     "milestones",

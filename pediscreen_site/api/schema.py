@@ -18,7 +18,7 @@ ALWAYS = {
     401: "The API key is missing, or opens nothing.",
     403: "The API key lacks the scope.",
     405: "The method is none that this path has.",
-    406: "The answer is JSON, and something else was asked for.",
+    406: "The answer cannot be had in the form that was asked for.",
     503: "The database is away. Nothing was stored; try again.",
 }
 WITH_PATH_PARAMETER = {404: "It is unknown, or another clinic's."}
@@ -65,7 +65,9 @@ class AutoSchema(BaseAutoSchema):
             refusals |= WITH_AGENT
         for code, text in sorted(refusals.items()):
             refusal = OpenApiResponse(ErrorSerializer, description=text)
-            operation["responses"][str(code)] = respond(refusal, str(code))
+            operation["responses"][str(code)] = respond(
+                refusal, str(code), ["application/json"]
+            )
         return operation
 
 

@@ -53,6 +53,8 @@ class DemoParts:
             "EDGE_MODEL_URL": model_url,
             "EDGE_MODEL_PROTOCOL": os.environ.get("MODEL_PROTOCOL", "native"),
             "EDGE_MODEL_NAME": os.environ.get("MODEL_NAME", ""),
+            # To look around one logs in with the name and password that are printed.
+            "REQUIRE_SECOND_FACTOR": "false",
         }
         return {
             **defaults,

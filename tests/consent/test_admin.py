@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from consent.admin import STATE_TAGS, words_of
 from consent.models import Consent, Scope, State
+from screening.models import Clinic
 from tests.consent.making import FAR_OFF, LONG_AGO, put, put_each_state
 
 pytestmark = pytest.mark.django_db
@@ -137,4 +138,7 @@ def test_who_may_not_see_consents_sees_none():
 
     right = Permission.objects.get(codename="view_consent")
     user.user_permissions.add(right)
+    assert listed(client.get(LIST)) == []
+
+    Clinic.objects.create(slug="riverside", name="Riverside").members.add(user)
     assert listed(client.get(LIST)) == ["consent-7@1"]

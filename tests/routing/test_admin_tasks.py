@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/admin/routing/task/"
 REPLAY = f"{LIST}replay/"
-RIGHTS = ["routing.view_task", "routing.change_task"]
+RIGHTS = ["routing.view_task", "routing.change_task", "screening.read_words"]
 ATTACK = "<script>alert('zq')</script><img src=x onerror=alert(1)>\"'"
 
 
