@@ -40,6 +40,7 @@ class Action(TextChoices):
     REVIEW_SIGNED = "review.signed", "Review signed"
     REVIEW_ADDED_TO = "review.added_to", "Addendum signed"
     REVIEW_DELIVERED = "review.delivered", "Signed report released"
+    RECORD_OPENED = "record.opened", "Record opened in the desk"
     REPORT_READ = "report.read", "Signed report read"
     LIST_EXPORTED = "list.exported", "List exported"
     AGENT_REGISTERED = "agent.registered", "Agent registered or changed"

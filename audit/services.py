@@ -53,9 +53,30 @@ def record(events: Iterable[Event]) -> None:
     )
 
 
+def record_read(event: Event, *, again_after: float) -> None:
+    """Append that somebody read something, by one statement.
+
+    The same person reading the same is one event in so many seconds: who goes back and
+    forth between pages does not hide the others.
+    """
+    since = Now() - timedelta(seconds=again_after)
+    same = Audit.objects.filter(
+        action=event.action,
+        actor=event.actor,
+        clinic=event.clinic,
+        case_id=event.case_id,
+        job_id=event.job_id,
+        detail=event.detail,
+        occurred_at__gt=since,
+    )
+    if not same.exists():
+        record([event])
+
+
 def newest_of_job(job_id: UUID, *, most: int) -> list[Audit]:
-    """Return the newest events of a job, newest first."""
-    return list(Audit.objects.for_job(job_id).order_by("-id")[:most])
+    """Return what was last done with a job, newest first; who looked is not doing."""
+    done = Audit.objects.for_job(job_id).exclude(action=Action.RECORD_OPENED)
+    return list(done.order_by("-id")[:most])
 
 
 def count_of(action: Action, *, actor: str, seconds: float) -> int:

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.forms import BaseInlineFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.safestring import SafeString
 
@@ -16,6 +16,7 @@ from audit.pages import ReadOnly, link
 from screening.admin.exports import cases_as_csv
 from screening.admin.parts import risk_beside_draft, status_tag
 from screening.models import Case, Job
+from screening.services.reading import note_opened
 from screening.services.sight import cases_seen_by, jobs_seen_by, may_read_words
 
 MOST_JOBS = 50
@@ -101,6 +102,14 @@ class CaseAdmin(ReadOnly):
         """Add the list as a table."""
         export = path("export.csv", cases_as_csv(self), name="screening_case_export")
         return [export, *super().get_urls()]
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Account for who opened the page."""
+        user: Any = request.user
+        note_opened(context["original"], user=user, page="case")
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def title_of(self, row: Case) -> tuple[str, str]:
         """Name the page after the case, as the clinic knows it."""

@@ -8,7 +8,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -47,9 +46,10 @@ class ConsentForm(forms.ModelForm):
         label="Allows",
         help_text="None of them: everything is declined.",
     )
-    until = forms.SplitDateTimeField(
+    until = forms.DateTimeField(
         required=False,
-        widget=AdminSplitDateTime,
+        # One field with a name; the stock pair has none that is read aloud.
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
         help_text="Empty: until it is revoked.",
     )
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -26,6 +26,7 @@ from screening.admin.route import route_of
 from screening.errors import ScreeningError
 from screening.models import Job
 from screening.services.intervention import cancel_job, replay_job
+from screening.services.reading import note_opened
 from screening.services.sight import jobs_seen_by, may_read_words
 
 MOST_OF_AN_ANSWER = 10_000
@@ -149,6 +150,14 @@ class JobAdmin(ReadOnly):
     @staticmethod
     def _without_risk(user: Any, names: Any) -> list[Any]:
         return [name for name in names if name not in RISK or may_read_words(user)]
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Account for who opened the page."""
+        user: Any = request.user
+        note_opened(context["original"], user=user, page="job")
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def title_of(self, row: Job) -> tuple[str, str]:
         """Name the page after the case, as the clinic knows it."""

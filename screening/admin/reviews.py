@@ -42,6 +42,7 @@ from screening.admin.second_reads import page_of, second_read_view
 from screening.errors import ScreeningError
 from screening.models import Review
 from screening.services.follow_up import follow_ups_of
+from screening.services.reading import note_opened
 from screening.services.review import (
     adjudicate,
     ask_for_second_read,
@@ -210,7 +211,9 @@ class ReviewAdmin(ReadOnly):
     def answer(
         self, request: HttpRequest, name: str, review: Review, context: dict[str, Any]
     ) -> HttpResponse:
-        """Show one of the pages of a review."""
+        """Show one of the pages of a review, and account for who opened it."""
+        user: Any = request.user
+        note_opened(review.job, user=user, page="review")
         title, _ = self.title_of(review)
         context = {
             **self.admin_site.each_context(request),

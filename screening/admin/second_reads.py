@@ -18,6 +18,7 @@ from screening.admin.child import child_of, corrected_words
 from screening.admin.review_forms import ViewForm
 from screening.errors import ScreeningError
 from screening.models import Review
+from screening.services.reading import note_opened
 from screening.services.review import send_second_read
 from screening.services.sight import (
     has_second_read,
@@ -52,6 +53,7 @@ def second_read_view(
         return HttpResponseRedirect(
             reverse("admin:screening_review_change", args=[review.pk])
         )
+    note_opened(review.job, user=user, page="second_read")
     form = ViewForm(request.POST if request.method == "POST" else None)
     refused = ""
     if request.method == "POST" and form.is_valid():

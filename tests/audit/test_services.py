@@ -175,7 +175,7 @@ def test_every_action_has_words_and_a_value_that_names_its_object():
         noun, _, verb = action.value.partition(".")
         assert noun in {
             *("job", "task", "agent", "consent", "review", "report", "list", "key"),
-            "webhook",
+            *("webhook", "record"),
             "agreement",
             *("login", "session", "second_factor", "person", "role", "clinic"),
         }, action

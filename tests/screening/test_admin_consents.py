@@ -20,8 +20,7 @@ FORM = {
     "consent_id": "c-1",
     "scopes": ["screening", "research"],
     "given_by": "guardian",
-    "until_0": "",
-    "until_1": "",
+    "until": "",
 }
 
 
@@ -47,6 +46,14 @@ def test_a_consent_is_recorded_by_the_service(admin_client):
     assert consent.recorded_by.startswith("user:")
     assert "Consent c-1 is recorded, version 1." in response.text
     assert Audit.objects.filter(action="consent.given").count() == 1
+
+
+def test_a_consent_ends_at_the_time_that_the_browser_sends(admin_client):
+    default_clinic()
+
+    admin_client.post(f"{LIST}add/", FORM | {"until": "2046-01-31T12:30"})
+
+    assert Consent.objects.get().expires_at.isoformat() == "2046-01-31T12:30:00+00:00"
 
 
 def test_the_next_version_is_recorded_the_same_way(admin_client):

@@ -1,0 +1,29 @@
+"""Who looked at a child's record: each page that shows one is accounted for."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+
+from audit.actions import Action
+from audit.services import Event, record_read
+from screening.models import Case, Job
+
+AGAIN_AFTER_SECONDS = 300.0
+
+
+def note_opened(record: Case | Job, *, user: User, page: str) -> None:
+    """Store that a person opened a page of a record: once in five minutes each.
+
+    ``page`` is ``case``, ``job``, ``review`` or ``second_read``.
+    """
+    job = record if isinstance(record, Job) else None
+    case = record.case if isinstance(record, Job) else record
+    event = Event(
+        action=Action.RECORD_OPENED,
+        actor=f"user:{user.pk}",
+        clinic=record.clinic.slug,
+        case_id=case.case_id,
+        job_id=job.pk if job else None,
+        detail={"page": page},
+    )
+    record_read(event, again_after=AGAIN_AFTER_SECONDS)
