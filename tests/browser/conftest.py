@@ -13,14 +13,6 @@ from tests.browser.desk import Clinic, Desk, filled_desk, working_clinic
 Opened = Callable[..., Window]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process have the filled product, and another the one at work."""
-    for item in items:
-        if item.get_closest_marker("browser"):
-            has_rows = "desk" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("desk" if has_rows else "clinic"))
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium; none is left running for tests of other files."""

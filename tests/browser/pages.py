@@ -238,6 +238,7 @@ PAGES: dict[str, Page] = {
     "of-consent": Page(path="/admin/consent/"),
     "of-people": Page(path="/admin/auth/"),
     "clinics": Page(path="/admin/screening/clinic/"),
+    "add-clinic": Page(path="/admin/screening/clinic/add/"),
     "clinic": Page(path="/admin/screening/clinic/{}/change/", row="screening_clinic"),
     "keys": Page(path="/admin/screening/apikey/"),
     "people": Page(path="/admin/auth/user/"),

@@ -130,10 +130,17 @@ def test_every_sign_that_is_used_is_drawn():
     used = set(re.findall(r'href="#i-([\w-]+)"', pages))
     used |= {sign for sign, _ in [*STATUS_TAGS.values(), *STATE_TAGS.values()]}
     used |= {sign for sign, _, _ in [*TARGET_STATE_TAGS.values(), DEAD_TAG]}
+    code = " ".join(
+        path.read_text()
+        for app in ("screening", "routing", "agreement", "audit", "people")
+        for path in (ROOT / app).rglob("*.py")
+    )
+    drawn = set(re.findall(r'<symbol id="i-([\w-]+)"', ICONS))
+    used |= {sign for sign in drawn if f'"{sign}"' in code}
     used |= {sign for sign, _ in TASK_STATUS_TAGS.values()}
     used |= {sign for sign, _ in [*ANSWERED.values(), NO_ANSWER]} | set(Risk.values)
 
-    assert used == set(re.findall(r'<symbol id="i-([\w-]+)"', ICONS))
+    assert used == drawn
 
 
 def test_every_status_and_state_has_a_tag():

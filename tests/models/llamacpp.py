@@ -1,4 +1,4 @@
-"""A real llama.cpp server, in this process, with tiny models that are made here.
+"""A real llama.cpp server, a process of its own, with tiny models that are made here.
 
 A model has one byte a token and hardly a thought, but for a liking of some
 characters, so that within the schema's grammar it soon comes to an end.
@@ -6,16 +6,20 @@ characters, so that within the schema's grammar it soon comes to an end.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import gguf
 import numpy as np
-import xllamacpp
 
-NAME = "tiny-1"
-WIDTH, HEADS, CONTEXT = 32, 2, 16_384
+from tests.models import llamacpp_server
+from tests.servers import ROOT
+
+NAME, CONTEXT = llamacpp_server.NAME, llamacpp_server.CONTEXT
+WIDTH, HEADS = 32, 2
 BOS, EOS = "<s>", "</s>"
 TOKENS = ["<unk>", BOS, EOS, *(f"<0x{byte:02X}>" for byte in range(256))]
 TOKENS += [chr(code) for code in range(32, 127)]
@@ -41,19 +45,21 @@ def serving(folder: Path, *, likes: dict[str, float]) -> Iterator[str]:
     """Make a model and serve it; yield the server's address."""
     path = folder / "model.gguf"
     write_model(path, likes=likes)
-    options = xllamacpp.CommonParams()
-    options.model.path = str(path)
-    options.model_alias = {NAME}
-    options.n_ctx = CONTEXT
-    options.n_parallel = 1
-    options.port = 0
-    options.warmup = False
-    options.verbosity = -1
-    options.cpuparams.n_threads = 1
-    options.n_threads_http = 2
-    server = xllamacpp.Server(options)
-    yield server.listening_address
-    del server
+    # Its library and the one that shapes letters in PDFs cannot live in one process.
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.models.llamacpp_server", str(path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    with server:
+        yield server.stdout.readline().strip()
+        server.stdin.close()
+        assert server.wait(timeout=30) == 0
 
 
 def write_model(path: Path, *, likes: dict[str, float]) -> None:

@@ -62,6 +62,7 @@ def listed(response: Any) -> list[str]:
 def rows_of(response: Any) -> dict[str, str]:
     """Return what the list says of each row, by the row's name."""
     table = response.text[response.text.index('id="result_list"') :]
+    table = table[: table.index("</table>")]
     rows = re.findall(r"<tr>(.*?)</tr>", table, re.S)
     said = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
     return dict(zip(listed(response), map(html.unescape, said[1:]), strict=True))

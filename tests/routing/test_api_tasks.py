@@ -170,8 +170,8 @@ def test_the_answer_comes_in_time_whatever_the_agents_do(api, settings, stub, mo
 
 
 def test_the_budget_is_one_for_all_candidates(api, settings, stub):
-    settings.ORCHESTRATOR_SYNC_TIMEOUT = 0.3
-    stub.latency = 0.2
+    settings.ORCHESTRATOR_SYNC_TIMEOUT = 1.8
+    stub.latency = 1.2
     stub.mode = "status:500"
     for number in range(3):
         make_agent(

@@ -126,7 +126,7 @@ def test_one_id_rung_many_times_to_many_workers_runs_once(model):
 
 
 def test_a_worker_that_slept_through_its_lease_stores_nothing(model):
-    model.latency = 1.0
+    model.latency = 1.6
     with running(model.url) as stack:
         sleeper = stack.processes[-1]
         job_id = stack.submit(case_id="slept")
