@@ -22,7 +22,7 @@ test-postgresql: $(VENV)/test.done
 test-browser: $(VENV)/test.done ## the desk as a person uses it, in Chromium; every page, in light and dark
 	@for tool in chromium pdftotext; do command -v $$tool > /dev/null || { \
 	  echo "$$tool is missing. On Debian: apt-get install chromium fonts-inter poppler-utils" >&2; exit 1; }; done
-	TEST_DATABASE=sqlite $(BIN)/python -m pytest tests/browser -m browser -n 2 --dist loadgroup $(ARGS)
+	TEST_DATABASE=sqlite $(BIN)/python -m pytest tests/browser -m browser -n 2 --dist loadfile $(ARGS)
 
 test-models: $(VENV)/test.done $(MODELS)/models.done ## jobs to a real Gemma behind transformers serve; installs torch
 	TEST_DATABASE=sqlite MODELS_PYTHON=$(MODELS)/bin/python $(BIN)/python -m pytest tests/models -m models $(ARGS)
