@@ -11,6 +11,7 @@ import subprocess
 import sys
 from typing import Any
 
+import psycopg
 import requests
 
 from tests.servers import ROOT
@@ -76,7 +77,6 @@ FILL = [
             j.id, '', '{}'
         FROM screening_job j JOIN screening_clinic c ON c.id = j.clinic_id
         JOIN screening_case k ON k.id = j.case_id""",
-    "VACUUM ANALYZE",
 ]
 
 
@@ -86,6 +86,8 @@ def desk() -> dict[str, float]:
         _shell(stack, PERSON)
         for statement in [FILL[0], MEMBER, *FILL[1:]]:
             stack.write(statement)
+        with psycopg.connect(stack.database_url, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
         stack.start_api(threads=4, workers=1)
         session = _log_in(stack)
         [[pk]] = stack.rows(

@@ -160,14 +160,12 @@ def test_an_answer_as_large_as_the_cap_is_taken(client, canned):
 
 
 def test_many_calls_wait_at_the_same_time(model, client):
-    model.mode, model.latency, model.most_in_flight = "good", 0.5, 0
-    begun = time.monotonic()
+    model.mode, model.latency, model.most_in_flight = "good", 1.5, 0
 
     calls = [start(client, model.url) for _ in range(24)]
 
     assert all(call.result(timeout=10) == {"result": ANSWER} for call in calls)
     assert model.most_in_flight == 24
-    assert time.monotonic() - begun < 3
     model.latency = 0.0
 
 
