@@ -31,7 +31,6 @@ from screening.admin.worklist_choices import (
 )
 from screening.admin.worklist_rows import chosen, clinics_of, seen_in
 from screening.documents.fhir import fhir_bundle
-from screening.documents.pdf import family_pdf, report_pdf
 from screening.documents.reported import checklist_heading, domain_rows, facts_of
 from screening.documents.signed import (
     ADDENDUM_NOT_WHOLE,
@@ -85,6 +84,9 @@ def report_urls(admin: Any) -> list[URLPattern]:
 @require_safe
 def whole_as_pdf(request: HttpRequest, object_id: int) -> HttpResponse:
     """Give the report on paper."""
+    # What writes PDFs takes most of a second to import: only who prints waits for it.
+    from screening.documents.pdf import report_pdf
+
     return _file(request, object_id, "pdf", WHOLE, report_pdf, "application/pdf")
 
 
@@ -97,6 +99,8 @@ def whole_as_fhir(request: HttpRequest, object_id: int) -> HttpResponse:
 @require_safe
 def family_as_pdf(request: HttpRequest, object_id: int) -> HttpResponse:
     """Give the sheet for the family, if it may leave."""
+    from screening.documents.pdf import family_pdf  # see `whole_as_pdf`
+
     return _file(request, object_id, "pdf", FAMILY, family_pdf, "application/pdf")
 
 

@@ -13,7 +13,6 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from screening.documents.fhir import fhir_bundle
-from screening.documents.pdf import family_pdf, report_pdf
 from screening.documents.signed import SignedReport
 
 FHIR_VERSION = "4.0"
@@ -35,6 +34,9 @@ class PdfRenderer(BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         """Lay out the report."""
+        # What writes PDFs takes most of a second to import: only who prints waits.
+        from screening.documents.pdf import report_pdf
+
         return report_pdf(data)
 
 
@@ -48,6 +50,8 @@ class FamilyPdfRenderer(PdfRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         """Lay out the family's sheet."""
+        from screening.documents.pdf import family_pdf  # see `PdfRenderer`
+
         return family_pdf(data)
 
 

@@ -136,7 +136,9 @@ def test_a_scrape_finds_the_open_reviews_by_an_index():
         cursor.execute("SET LOCAL enable_seqscan = off")
     plan = _open_by_risk().explain()
 
-    assert "Index Cond: ((state)" in plan or "review_by_due_time" in plan, plan
+    # Which of the indexes that hold the open ones alone is as good as another.
+    indexes = ("Index Cond: ((state)", "review_by_due_time", "review_open_of_clinic")
+    assert any(index in plan for index in indexes), plan
     assert "Seq Scan" not in plan
 
 
