@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.screening.webhooks import Receiver, verified
 from tests.system.stack import Stack, running, wait_until
@@ -206,8 +210,6 @@ def test_an_address_of_ours_and_a_redirect_to_it_are_no_way_in(model, receiver):
 def test_a_callback_is_told_over_tls_that_the_worker_verifies(
     model: StubModel, tmp_path: Path
 ):
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate")
     trusted, other = (certificate(tmp_path / name) for name in ("trusted", "other"))
     good, bad = Receiver(certificate=trusted), Receiver(certificate=other)
     env = {
@@ -241,15 +243,24 @@ def test_a_callback_is_told_over_tls_that_the_worker_verifies(
 
 def certificate(path: Path) -> str:
     """Make a certificate for 127.0.0.1, with its key in the same file."""
-    subprocess.run(
-        [
-            *["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"],
-            *["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
-            *["-keyout", f"{path}.key", "-out", f"{path}.crt"],
-        ],
-        check=True,
-        capture_output=True,
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.IPAddress(ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
     )
-    whole = Path(f"{path}.pem")
-    whole.write_text(Path(f"{path}.key").read_text() + Path(f"{path}.crt").read_text())
-    return str(whole)
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(secret + made.public_bytes(pem))
+    return str(path)
