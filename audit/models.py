@@ -1,4 +1,7 @@
-"""The audit log. Rows are only ever added; the database refuses anything else."""
+"""The audit log, and the tree over it. Rows are only ever added.
+
+The database refuses anything else, by the triggers of the migrations.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from audit.actions import vocabulary
 
 
 class AuditIsAppendOnly(Exception):
-    """Audit events are only ever added: none is changed or deleted."""
+    """Audit events are only added, by `audit.services.record`: none is changed."""
 
 
 class AuditQuerySet(models.QuerySet["Audit"]):
-    """Reading the log, and adding to it; the other writing ends are closed."""
+    """Reading the log; the writing ends are closed."""
 
     def for_job(self, job_id: uuid.UUID) -> Self:
         """Keep the events of one job."""
@@ -27,6 +30,10 @@ class AuditQuerySet(models.QuerySet["Audit"]):
         raise AuditIsAppendOnly
 
     def delete(self) -> NoReturn:
+        """Refuse: see `AuditIsAppendOnly`."""
+        raise AuditIsAppendOnly
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse: see `AuditIsAppendOnly`."""
         raise AuditIsAppendOnly
 
@@ -60,6 +67,10 @@ class Audit(models.Model):
         help_text="Codes, counts and versions; never a child's words.",
     )
 
+    canonical = models.TextField(
+        editable=False, help_text="What is hashed; the columns are copies of it."
+    )
+
     objects = AuditQuerySet.as_manager()
 
     class Meta:
@@ -75,21 +86,83 @@ class Audit(models.Model):
             models.CheckConstraint(
                 name="audit_names_its_actor", condition=~models.Q(actor="")
             ),
+            models.CheckConstraint(
+                name="audit_has_its_text", condition=~models.Q(canonical="")
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Add a new event.
-
-        Raises:
-            AuditIsAppendOnly: the event is stored already.
-        """
-        if not self._state.adding:
-            raise AuditIsAppendOnly
-        super().save(*args, **kwargs)
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: see `AuditIsAppendOnly`."""
+        raise AuditIsAppendOnly
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse: see `AuditIsAppendOnly`."""
         raise AuditIsAppendOnly
+
+
+class Pending(models.Model):
+    """An event that is not sealed yet: put here by a trigger, with the event itself.
+
+    Ids come in another order than commits, so that no highest id tells what is new.
+    """
+
+    event_id = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"event {self.event_id}"
+
+
+class Leaf(models.Model):
+    """An event's place in the tree, and its hash there. Places have no gap."""
+
+    tree_index = models.BigIntegerField(primary_key=True)
+    event = models.OneToOneField(
+        Audit, on_delete=models.DO_NOTHING, db_constraint=False, related_name="leaf"
+    )
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"leaf {self.tree_index}"
+
+
+class Node(models.Model):
+    """The hash over 2**level leaves, of which position * 2**level is the first.
+
+    Those of level 0 are the leaves themselves.
+    """
+
+    pk = models.CompositePrimaryKey("level", "position")
+    level = models.PositiveSmallIntegerField()
+    position = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"node {self.position} of level {self.level}"
+
+
+class Checkpoint(models.Model):
+    """What the tree was at one size, as a signed note. No size is signed twice."""
+
+    size = models.BigIntegerField(primary_key=True)
+    root = models.BinaryField(max_length=32)
+    note = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["-size"]
+
+    def __str__(self) -> str:
+        return f"{self.size:,} events"

@@ -3,54 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.db.models.functions import Now
 
 from audit.actions import Action
-from audit.context import request_id
+from audit.context import request_id, surroundings
+from audit.entries import Event, text_of
+from audit.insertion import Row, insert
 from audit.models import Audit
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """One event yet to be recorded.
-
-    ``detail`` is read by auditors: codes, counts and versions, never
-    observations, embeddings, names or keys.
-    """
-
-    action: Action
-    actor: str
-    clinic: str = ""
-    case_id: str = ""
-    job_id: UUID | None = None
-    attempt: int | None = None
-    detail: dict[str, Any] = field(default_factory=dict)
+__all__ = ["Event", "count_of", "newest_of_job", "record", "record_read"]
 
 
 def record(events: Iterable[Event]) -> None:
     """Append events inside the caller's transaction, so that both are stored or none.
 
-    Each gets the id of the request under way, and its time from the database.
+    Each gets the id of the request under way, and its time from the database, in its
+    text as well. A trigger of the database puts each among those to be sealed.
+
+    Raises:
+        NotCanonical: a detail holds what no event may, such as a float.
     """
-    current = request_id.get()
-    Audit.objects.bulk_create(
-        Audit(
-            action=event.action,
-            actor=event.actor,
-            clinic=event.clinic,
-            case_id=event.case_id,
-            job_id=event.job_id,
-            attempt=event.attempt,
+    current, around = request_id.get(), surroundings.get()
+    rows = []
+    for event in events:
+        event_id = uuid4()
+        text = text_of(
+            event,
+            event_id=event_id,
             request_id=current,
-            detail=event.detail,
+            around=around,
+            version=settings.VERSION,
         )
-        for event in events
-    )
+        rows.append(Row(event, event_id, current, text))
+    insert(rows)
 
 
 def record_read(event: Event, *, again_after: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from redis.connection import parse_url
+
+from audit.proofs.keys import KeyRefused, SignerKey
 
 env = environ.Env()
 DATABASE_SCHEMES = {"sqlite", "postgres", "postgresql"}
@@ -256,6 +259,43 @@ def key(name: str) -> str:
         raise ImproperlyConfigured(
             f"{name} must be visible ASCII characters without spaces. Set it to the "
             "output of: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return given
+
+
+def signing_keys(name: str) -> str:
+    """Read the private keys of the audit log, between commas; none means no sealing.
+
+    Raises:
+        ImproperlyConfigured: one is malformed. It is not quoted.
+    """
+    given = text(name)
+    try:
+        for each in given.replace(",", " ").split():
+            SignerKey.parse(each)
+    except KeyRefused as exc:
+        raise ImproperlyConfigured(
+            f"{name} must be private keys of the audit log, between commas: {exc}. "
+            "Set it to the output of: python manage.py audit_key NAME"
+        ) from None
+    return given
+
+
+def file(name: str, *, is_there: bool) -> str:
+    """Read the path of a file that is there, or in whose folder one can be made.
+
+    Raises:
+        ImproperlyConfigured: there is no such file, or no such folder.
+    """
+    given = text(name)
+    if not given:
+        return ""
+    path = Path(given)
+    found = path.is_file() if is_there else path.parent.is_dir() and not path.is_dir()
+    if not found:
+        wanted = "a file that is there" if is_there else "a file in a folder that is"
+        raise ImproperlyConfigured(
+            f"{name} must be the path of {wanted}. Set it to one, or leave it out."
         )
     return given
 

@@ -16,6 +16,7 @@ from pediscreen_site.environment import (
     database,
     domains,
     env,
+    file,
     flag,
     hosts,
     key,
@@ -23,6 +24,7 @@ from pediscreen_site.environment import (
     number,
     origins,
     ports,
+    signing_keys,
     text,
     time_zone,
     url,
@@ -30,6 +32,7 @@ from pediscreen_site.environment import (
     word,
 )
 
+VERSION = "1.0.0"
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").is_file():
     env.read_env(str(BASE_DIR / ".env"))
@@ -272,6 +275,14 @@ CONSENT_REQUIRED_SCOPES = choices("CONSENT_REQUIRED_SCOPES", CONSENT_SCOPES)
 SECOND_READ_CONFIDENCE = number("SECOND_READ_CONFIDENCE", 0.2, minimum=0, maximum=1)
 SECOND_READ_SHARE = number("SECOND_READ_SHARE", 0, minimum=0, maximum=1)
 
+# --- Audit log: who has a key seals it, and tells others what it was ------------
+
+AUDIT_KEY = signing_keys("AUDIT_KEY")
+AUDIT_KEY_FILE = file("AUDIT_KEY_FILE", is_there=True)
+AUDIT_PUBLIC_KEYS_FILE = file("AUDIT_PUBLIC_KEYS_FILE", is_there=True)
+AUDIT_CHECKPOINT_FILE = file("AUDIT_CHECKPOINT_FILE", is_there=False)
+AUDIT_CHECKPOINT_URL = url("AUDIT_CHECKPOINT_URL", "", schemes=("http", "https"))
+
 # --- HTTP API -----------------------------------------------------------------
 
 API_KEY = key("API_KEY")
@@ -294,7 +305,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "PediScreen Orchestrator",
     "DESCRIPTION": "Developmental-screening jobs: accepted, never lost, drafted by a "
     "model, signed by a clinician. It supports a clinician and makes no diagnosis.",
-    "VERSION": "1.0.0",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,9 @@ from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from audit.context import Surroundings, surroundings
 from people import facts
+from people.forms import address_of
 from people.services.ending import session_ended
 
 ROLL_SECONDS = 60
@@ -31,10 +34,17 @@ class PersonMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Look at the session, if the browser says that it has one."""
-        if settings.SESSION_COOKIE_NAME in request.COOKIES:
-            keep_in_bounds(request)
-        return self.get_response(request)
+        """Look at the session, if the browser says that it has one.
+
+        What is audited meanwhile says from where the request came, and as what.
+        """
+        told = surroundings.set(surroundings_of(request))
+        try:
+            if settings.SESSION_COOKIE_NAME in request.COOKIES:
+                keep_in_bounds(request)
+            return self.get_response(request)
+        finally:
+            surroundings.reset(told)
 
     def process_view(
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
@@ -48,6 +58,23 @@ class PersonMiddleware:
         ):
             return None
         return HttpResponseRedirect(reverse("admin:second_factor_begin"))
+
+
+def surroundings_of(request: HttpRequest) -> Surroundings:
+    """Return the door, the address and the roles of who asks, which are read late."""
+    is_desk = request.path_info.startswith(reverse("admin:index"))
+
+    @functools.cache
+    def role() -> str:
+        user = request.user
+        if not user.is_authenticated:
+            return ""
+        names = sorted(user.groups.values_list("name", flat=True))
+        return ", ".join([*names, *(["superuser"] if user.is_superuser else [])])
+
+    return Surroundings(
+        service="desk" if is_desk else "api", address=address_of(request), role=role
+    )
 
 
 def keep_in_bounds(request: HttpRequest) -> None:

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connection
 from redis.exceptions import RedisError
 
+from audit.sealing import Sealer
 from claims.line import DATABASE_AWAY, Line, worker_name
 from routing.circuits import Circuits
 from routing.client import ModelClient
@@ -82,6 +83,7 @@ class ScreeningWorker(Line[Job, Outcome]):
         self.reconcile_after = self.tally_after = self.register_after = 0.0
         self.escalate_after = self.deliver_after = 0.0
         self.courier = Courier(self.client, worker=self.name)
+        self.sealer = Sealer()
         self.leads = False
 
     def open(self) -> ModelClient:
@@ -194,6 +196,8 @@ class ScreeningWorker(Line[Job, Outcome]):
         if now >= self.tally_after:
             self.tally_after = now + TALLY_SECONDS
             self.tallies.store()
+        if self.leads and not self.stopping.is_set():
+            self.sealer.turn(now)
         self._deliver(now)
 
     def _deliver(self, now: float) -> None:
@@ -213,6 +217,8 @@ class ScreeningWorker(Line[Job, Outcome]):
         """Leave the duty to the next worker."""
         self.courier.close()
         self.tallies.store()
+        if self.leads:
+            self.sealer.close()
         step_down(DUTY, holder=self.name)
 
     def note_database_away(self) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from audit.proofs.keys import SignerKey
 from pediscreen_site.demo.client import DemoClient
 from pediscreen_site.embedded import LONGEST_SOCKET_PATH, EmbeddedValkey
 
@@ -156,7 +157,8 @@ class DemoParts:
 def keep_secrets() -> dict[str, str]:
     """Return the demonstration's own secrets, the same at every start."""
     path = FOLDER / "secrets.json"
-    if not path.exists():
+    kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    if "AUDIT_KEY" not in kept:
         FOLDER.mkdir(parents=True, exist_ok=True)
         made = {
             "DJANGO_SECRET_KEY": secrets.token_urlsafe(64),
@@ -164,10 +166,11 @@ def keep_secrets() -> dict[str, str]:
             "DJANGO_SUPERUSER_USERNAME": "admin",
             "DJANGO_SUPERUSER_EMAIL": "admin@example.org",
             "DJANGO_SUPERUSER_PASSWORD": secrets.token_urlsafe(9),
+            "AUDIT_KEY": SignerKey.generate("pediscreen.demo/audit").secret_text(),
         }
+        kept = {**made, **kept}
         path.touch(mode=0o600)
-        path.write_text(json.dumps(made, indent=2))
-    kept: dict[str, str] = json.loads(path.read_text())
+        path.write_text(json.dumps(kept, indent=2))
     return kept
 
 

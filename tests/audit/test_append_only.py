@@ -10,13 +10,15 @@ from django.db import DatabaseError, connection, models, transaction
 
 from audit.actions import Action
 from audit.models import Audit, AuditIsAppendOnly
+from audit.services import Event, record
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def event() -> Audit:
-    return Audit.objects.create(action=Action.JOB_SUBMITTED, actor="key:abcd1234")
+    record([Event(action=Action.JOB_SUBMITTED, actor="key:abcd1234")])
+    return Audit.objects.get()
 
 
 def only(vendor: str) -> pytest.MarkDecorator:
@@ -115,6 +117,8 @@ def test_no_way_of_the_orm_changes_an_event(event, change):
         lambda event: Audit.objects.all().update(actor="user:1"),
         lambda event: Audit.objects.all().delete(),
         lambda event: Audit.objects.bulk_update([event], ["actor"]),
+        lambda event: Audit.objects.bulk_create([Audit(actor="user:1")]),
+        lambda event: Audit.objects.create(actor="user:1"),
     ],
 )
 def test_python_refuses_before_the_database_is_asked(
@@ -196,4 +200,14 @@ def test_an_event_without_an_actor_is_refused():
         pytest.raises(DatabaseError, match="audit_names_its_actor"),
         transaction.atomic(),
     ):
-        Audit.objects.create(action=Action.JOB_SUBMITTED, actor="")
+        record([Event(action=Action.JOB_SUBMITTED, actor="")])
+
+
+def test_an_event_without_its_text_is_refused(event):
+    names, values = columns_of(
+        event, id=event.pk + 1, event_id=uuid.uuid4().hex, canonical=""
+    )
+    marks = ", ".join(["%s"] * len(values))
+
+    with pytest.raises(DatabaseError, match="audit_has_its_text"):
+        run_sql(f"INSERT INTO audit_audit ({names}) VALUES ({marks})", values)

@@ -72,9 +72,9 @@ FILL = [
                          ORDER BY created_at DESC LIMIT {OPEN})""",
     "ALTER TABLE screening_review ENABLE ALWAYS TRIGGER review_locked",
     """INSERT INTO audit_audit (event_id, action, actor, clinic, case_id, job_id,
-            request_id, detail)
+            request_id, detail, canonical)
         SELECT gen_random_uuid(), 'job.completed', 'worker:bench', c.slug, k.case_id,
-            j.id, '', '{}'
+            j.id, '', '{}', '{"v":1}'
         FROM screening_job j JOIN screening_clinic c ON c.id = j.clinic_id
         JOIN screening_case k ON k.id = j.case_id""",
 ]

@@ -11,12 +11,13 @@ import pytest
 import time_machine
 from django.apps import apps
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit.actions import Action
 from audit.models import Audit
+from audit.services import Event, record
 from screening.models import (
     Addendum,
     Case,
@@ -218,7 +219,11 @@ VIOLATIONS: list[tuple[str, Callable[[Any], Any]]] = [
     ("idempotency_key_once_per_client", twice(make_key)),
     (
         "audit_names_its_actor",
-        lambda user: Audit.objects.create(action=Action.JOB_FAILED, actor=""),
+        lambda user: record([Event(action=Action.JOB_FAILED, actor="")]),
+    ),
+    (
+        "audit_has_its_text",
+        lambda user: models.Model.save(Audit(action=Action.JOB_FAILED, actor="user:1")),
     ),
     *WEBHOOK_VIOLATIONS,
 ]

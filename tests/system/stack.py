@@ -17,12 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from redis import Redis
 
+from audit.proofs.keys import SignerKey
 from pediscreen_site.embedded import EmbeddedValkey
 from tests import servers
 
 API_KEY = "system-test-key-of-24-characters-or-more"
+AUDIT_KEY = SignerKey(
+    "test.example/audit", Ed25519PrivateKey.from_private_bytes(bytes(32))
+).secret_text()
 PYTHON = sys.executable
 
 
@@ -124,6 +129,7 @@ class Stack:
             "DEBUG": "false",
             "REQUIRE_SECOND_FACTOR": "false",
             "API_KEY": API_KEY,
+            "AUDIT_KEY": AUDIT_KEY,
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis.url,
             "EDGE_MODEL_URL": "",
