@@ -6,7 +6,7 @@ MODELS := .venv-models
 CASES  ?= 12
 EXIT   ?=
 
-.PHONY: demo test test-sqlite test-postgresql test-browser test-models run lint bench lock
+.PHONY: demo test test-sqlite test-postgresql test-browser test-walks test-pages chromium test-models run lint bench lock
 
 demo: $(VENV)/demo.done ## run the main job on embedded parts, and leave it running
 	@$(BIN)/python -m pediscreen_site.demo --cases $(CASES) $(if $(EXIT),--exit)
@@ -19,10 +19,18 @@ test-sqlite: $(VENV)/test.done
 test-postgresql: $(VENV)/test.done
 	TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-browser: $(VENV)/test.done ## the desk as a person uses it, in Chromium; every page, in light and dark
+test-browser: test-walks test-pages ## the desk in Chromium, as a person uses it and page by page
+
+test-walks: chromium $(VENV)/test.done
+	TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/browser --ignore=tests/browser/test_pages.py \
+	  -m browser -n 2 --dist loadfile $(ARGS)
+
+test-pages: chromium $(VENV)/test.done
+	TEST_DATABASE=sqlite $(BIN)/python -m pytest tests/browser/test_pages.py -m browser -n 2 $(ARGS)
+
+chromium:
 	@for tool in chromium pdftotext; do command -v $$tool > /dev/null || { \
 	  echo "$$tool is missing. On Debian: apt-get install chromium fonts-inter poppler-utils" >&2; exit 1; }; done
-	TEST_DATABASE=sqlite $(BIN)/python -m pytest tests/browser -m browser -n 2 --dist loadfile $(ARGS)
 
 test-models: $(VENV)/test.done $(MODELS)/models.done ## jobs to a real Gemma behind transformers serve; installs torch
 	TEST_DATABASE=sqlite MODELS_PYTHON=$(MODELS)/bin/python $(BIN)/python -m pytest tests/models -m models $(ARGS)

@@ -20,9 +20,13 @@ SMALLEST = 44
 LEAST = 13
 MIDDLE = 768
 """Between the widths that axe looks at: only what depends on room is looked at here."""
-RUN_AXE = """async (tags) => {
+RUN_AXE = """async ([tags, isDark]) => {
+  const colours = axe.getRules(tags).filter((rule) => rule.tags.includes('cat.color'));
   const found = await axe.run(document, {
-    runOnly: {type: 'tag', values: tags}, resultTypes: ['violations'], preload: false,
+    runOnly: isDark
+      ? {type: 'rule', values: colours.map((rule) => rule.ruleId)}
+      : {type: 'tag', values: tags},
+    resultTypes: ['violations'], preload: false,
   });
   return found.violations.map((rule) => [rule.id, rule.nodes.map(
     (node) => node.target.join(' ') + ' — '
@@ -103,13 +107,16 @@ def axe_source() -> str:
     return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
-def axe(page: Page) -> list[str]:
-    """List what axe-core finds wrong, one line for each place."""
+def axe(page: Page, *, is_dark: bool = False) -> list[str]:
+    """List what axe-core finds wrong, one line for each place.
+
+    The dark scheme sets colours and nothing else: there only these are looked at.
+    """
     if not page.evaluate("() => Boolean(window.axe)"):
         page.evaluate(axe_source())
     return [
         f"{rule}: {place}"
-        for rule, places in page.evaluate(RUN_AXE, RULES)
+        for rule, places in page.evaluate(RUN_AXE, [RULES, is_dark])
         for place in places
     ]
 
@@ -166,7 +173,7 @@ def findings(window: Window, looks: Iterable[tuple[int, bool]]) -> list[str]:
         window.look(width, dark=is_dark)
         look = f"{'dark' if is_dark else 'light'} {width}"
         if width != MIDDLE:
-            found += [f"{look}: {each}" for each in axe(page)]
+            found += [f"{look}: {each}" for each in axe(page, is_dark=is_dark)]
         found += [f"{look}: too wide: {each}" for each in overflow(page)]
         if not is_dark:
             small = small_controls(page)

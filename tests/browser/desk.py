@@ -50,10 +50,12 @@ prepare(person)
 
 
 PEOPLE = """
+from django.contrib.auth.models import Group
 from screening.models import Clinic
 from tests.screening.signing import make_reader
 for name in ("osei", "lind"):
     make_reader(name)
+make_reader("weiss", rights=()).groups.add(Group.objects.get(name="supervisor"))
 north, _ = Clinic.objects.get_or_create(slug="northgate", name="Northgate")
 make_reader("stranger", clinic=north)
 """
@@ -111,12 +113,16 @@ class Clinic(Desk):
         assert self.stack.ended([job_id])[job_id]["status"] == "DONE"
         return job_id
 
-    def page_of(self, job_id: str, step: str = "change") -> str:
-        """Return where the review of a job is."""
+    def review_of(self, job_id: str) -> int:
+        """Return the id of a job's review; each database writes a job's id its way."""
         wanted = job_id.replace("-", "")
         rows = self.stack.rows("SELECT id, job_id FROM screening_review")
         [found] = [pk for pk, job in rows if str(job).replace("-", "") == wanted]
-        return f"/admin/screening/review/{found}/{step}/"
+        return int(found)
+
+    def page_of(self, job_id: str, step: str = "change") -> str:
+        """Return where the review of a job is."""
+        return f"/admin/screening/review/{self.review_of(job_id)}/{step}/"
 
 
 @contextmanager

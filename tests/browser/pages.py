@@ -58,7 +58,8 @@ def open_keys(window: Window) -> None:
 
 
 def _open_more(window: Window) -> None:
-    window.page.locator(".desk-actions summary").click()
+    # A click would scroll first, to where the bar happens to lie over something else.
+    window.page.locator(".desk-actions summary").dispatch_event("click")
 
 
 def _begin_factor(window: Window) -> None:
@@ -167,6 +168,10 @@ PAGES: dict[str, Page] = {
     "cases": Page(path="/admin/screening/case/"),
     "case": Page(
         path="/admin/screening/case/{}/change/", row="screening_case WHERE id = 3"
+    ),
+    "case-evidence": Page(
+        path="/admin/screening/case/{}/evidence/",
+        row="screening_case WHERE id = 3",
     ),
     "jobs": Page(path=JOB),
     "job": Page(

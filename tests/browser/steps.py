@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import requests
 from playwright.sync_api import Locator
 
 from tests.browser.chromium import Window
+from tests.browser.desk import Clinic
 from tests.browser.pages import LIST
 from tests.browser.people import PASSWORD
 
@@ -68,3 +70,10 @@ def sign(window: Window, risk: str, *, password: str = PASSWORD) -> None:
 def words_of(window: Window) -> str:
     """Return what stands on the page, in one line."""
     return " ".join(window.page.locator("main, #content").first.inner_text().split())
+
+
+def report_of(clinic: Clinic, case_id: str) -> requests.Response:
+    """Ask for the released report of a case, as another system does."""
+    return clinic.stack.session.get(
+        f"{clinic.stack.url}/api/cases/{case_id}/report", timeout=10
+    )

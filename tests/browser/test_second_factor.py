@@ -36,9 +36,9 @@ def strict() -> Iterator[Clinic]:
 def next_code(key: bytes, last: str) -> str:
     """Wait for a code that was not used yet, as whoever looks at a phone does.
 
-    After a wrong code none is taken for a second.
+    After two wrong codes none is taken for two seconds.
     """
-    time.sleep(1.5)
+    time.sleep(2.5)
     while (code := f"{totp(key):06}") == last:
         time.sleep(0.5)
     return code

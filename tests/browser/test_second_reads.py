@@ -4,50 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from pediscreen_site.demo.cases import answers
+from tests.browser.lowered import HIDDEN, SUMMARY, lower_refer, read_second
 from tests.browser.pages import LIST
-from tests.browser.steps import (
-    choose_risk,
-    give_reason,
-    let_family_read,
-    open_case,
-    press,
-    row_of,
-    sign,
-    words_of,
-)
+from tests.browser.steps import open_case, press, row_of, sign, words_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.system]
-LOST = {
-    "age_months": 18,
-    "milestones": answers(18),
-    "flags": {"lost_skill": True},
-    "observations": "Hums to the cat.",
-}
-REASON = "Was ill with a fever that week."
-NOTE = "A note for whoever comes next."
-SUMMARY = "Said no words while ill."
-HIDDEN = [
-    *("a skill has been lost", "arrange a medical review soon", "take a closer look"),
-    *("rules-cdc2022", "cdc2022-", "The reference rules say"),
-    *(REASON, NOTE, SUMMARY, "Osei", "osei", "lowered", "Caregiver's concern"),
-]
-"""The draft, who and what made it, the first reader, and all that one of them wrote."""
 
 
 @pytest.fixture
 def lowered(clinic, window, request):
     """A refer that the first reader has lowered: a second reader is needed."""
     case_id = f"READ-{request.node.name[-20:]}"
-    job_id = clinic.submit(case_id, **LOST)
     first = window(clinic, "osei")
-    open_case(first, case_id)
-    choose_risk(first, "Monitor")
-    give_reason(first, "Caregiver's concern", REASON)
-    first.page.get_by_label("Summary").fill(SUMMARY)
-    first.page.get_by_label("Note for colleagues").fill(NOTE)
-    let_family_read(first)
-    press(first, "Save")
+    job_id = lower_refer(clinic, first, case_id)
     return case_id, job_id, first
 
 
@@ -106,12 +75,9 @@ def test_no_other_page_of_the_case_tells_a_second_reader_more(
 def test_two_readers_who_agree_let_the_first_one_sign(clinic, window, lowered):
     case_id, job_id, first = lowered
     second = window(clinic, "lind")
-    second.open(clinic.page_of(job_id, "second-read"))
     assert "Wait for the second reader" in words_of(first)
 
-    choose_risk(second, "Monitor")
-    second.page.get_by_label("Why").fill("Spoke again by the weekend.")
-    press(second, "Send my view")
+    read_second(clinic, second, job_id, "Monitor", "Spoke again by the weekend.")
     assert SUMMARY in second.source()
 
     open_case(first, case_id)
@@ -124,11 +90,8 @@ def test_two_readers_who_agree_let_the_first_one_sign(clinic, window, lowered):
 def test_two_readers_who_differ_leave_it_to_a_third(clinic, window, lowered):
     case_id, job_id, first = lowered
     second = window(clinic, "lind")
-    second.open(clinic.page_of(job_id, "second-read"))
 
-    choose_risk(second, "Refer")
-    second.page.get_by_label("Why").fill("A lost skill is a lost skill.")
-    press(second, "Send my view")
+    read_second(clinic, second, job_id, "Refer", "A lost skill is a lost skill.")
     open_case(first, case_id)
 
     assert "The two readers differ." in words_of(first)

@@ -14,6 +14,7 @@ from tests.browser.steps import (
     log_in_by_form,
     open_case,
     press,
+    report_of,
     row_of,
     sign,
     words_of,
@@ -34,12 +35,6 @@ document.addEventListener('click', (event) => {
 }, true);
 """
 WELL = {"age_months": 24, "milestones": answers(24)}
-
-
-def report_of(clinic, case_id):
-    return clinic.stack.session.get(
-        f"{clinic.stack.url}/api/cases/{case_id}/report", timeout=10
-    )
 
 
 def test_a_case_goes_from_the_api_over_the_desk_to_a_released_report(clinic, window):

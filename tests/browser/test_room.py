@@ -1,0 +1,57 @@
+"""Room: a case takes three screens, and can be read enlarged and on a tablet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.checks import findings
+from tests.browser.chromium import WIDTHS
+from tests.browser.desk import Desk, desk_of_guide
+from tests.browser.pages import PAGES
+
+pytestmark = [pytest.mark.browser, pytest.mark.system]
+WIDE, ENLARGED, TABLET = 1440, 720, 768
+"""The second is the first at 200%."""
+SCREENS = 3
+MOST_STUCK = 0.2
+STUCK = """() => [...document.querySelectorAll('body *')]
+  .filter((each) => ['sticky', 'fixed'].includes(getComputedStyle(each).position))
+  .filter((each) => each.checkVisibility())
+  .reduce((sum, each) => sum + each.getBoundingClientRect().height, 0) / innerHeight"""
+
+
+@pytest.fixture(scope="module")
+def good_day() -> Iterator[Desk]:
+    """The desk as the guide shows it: work goes on, and nothing warns of anything."""
+    with desk_of_guide() as found:
+        yield found
+
+
+@pytest.fixture
+def opened(good_day, window, request):
+    """A page of that desk, as its clinician sees it."""
+    reader = window(good_day, "reviewer")
+    assert reader.open(PAGES[request.param].address(good_day.stack)) == 200
+    return reader
+
+
+@pytest.mark.parametrize("opened", ["review"], indirect=True)
+def test_a_case_is_read_and_written_in_three_screens(opened):
+    height = opened.page.evaluate("document.documentElement.scrollHeight")
+
+    assert height <= SCREENS * WIDTHS[WIDE]
+
+
+@pytest.mark.parametrize(
+    "opened",
+    ["worklist", "review", "review-flags", "review-second-read", "review-sign-off"],
+    indirect=True,
+)
+@pytest.mark.parametrize("width", [ENLARGED, TABLET])
+def test_a_case_is_readable_at_twice_the_size_and_on_a_tablet(opened, width):
+    found = findings(opened, [(width, False)])
+
+    assert not found, "\n".join(found)
+    assert opened.page.evaluate(STUCK) <= MOST_STUCK
