@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -16,6 +19,7 @@ from routing.models import Task
 from routing.services.overview import READY, overview
 from screening.models import Job
 from screening.queue import inference_queue
+from screening.services.sight import slugs_of
 
 LOOK_EVERY_SECONDS = 5.0
 
@@ -39,7 +43,11 @@ class Seen:
 
     until: float = 0.0
     drafting: tuple[Notice, ...] = ()
-    dead: tuple[Notice, ...] = ()
+    dead: Mapping[str, int] = field(default_factory=dict)
+    """How many dead letters each clinic that has any has, by its slug."""
+
+    clinics: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """The slugs of the clinics of each person who was told since."""
 
 
 LAST = Seen()
@@ -48,9 +56,9 @@ LAST = Seen()
 def notices_for(user: Any) -> list[Notice]:
     """List what is wrong now, as far as the person can do anything with it.
 
-    Dead letters are told to who may see all work; who reviews learns whether drafts
-    are being written. Counts are of all clinics and name none. It is looked for at
-    most every few seconds, whoever asks.
+    Dead letters are told to who may see all work, and counted in the person's clinics
+    alone; who reviews learns whether drafts are being written, which is the same for
+    every clinic. It is looked for at most every few seconds, whoever asks.
     """
     reviews = user.has_perm("screening.view_review")
     operates = user.has_perms(["screening.view_job", "routing.view_task"])
@@ -58,9 +66,9 @@ def notices_for(user: Any) -> list[Notice]:
         return []
     if time.monotonic() >= LAST.until:
         LAST.drafting = (*_workers(), *_servers())
-        LAST.dead = tuple(_dead_letters())
+        LAST.dead, LAST.clinics = _dead_letters(), {}
         LAST.until = time.monotonic() + LOOK_EVERY_SECONDS
-    return [*LAST.drafting, *(LAST.dead if operates else ())]
+    return [*LAST.drafting, *(_told(_seen_by(user)) if operates else ())]
 
 
 def _workers() -> list[Notice]:
@@ -112,9 +120,26 @@ def _servers() -> list[Notice]:
     ]
 
 
-def _dead_letters() -> list[Notice]:
-    number = Job.objects.filter(status=Job.Status.FAILED)[:1000].count()
-    number += Task.objects.all().dead()[:1000].count()
+def _dead_letters() -> Mapping[str, int]:
+    """Count what is dead, jobs and tasks, clinic by clinic."""
+    jobs = Job.objects.filter(status=Job.Status.FAILED).values_list("clinic__slug")
+    tasks = Task.objects.all().dead().values_list("clinic")
+    found: Counter[str] = Counter()
+    for rows in (jobs, tasks):
+        found.update(dict(rows.order_by().annotate(number=Count("pk"))))
+    return found
+
+
+def _seen_by(user: Any) -> int:
+    """Add up what is dead in the person's clinics, which are asked for if need be."""
+    if user.is_superuser or not LAST.dead:
+        return sum(LAST.dead.values())
+    if user.pk not in LAST.clinics:
+        LAST.clinics[user.pk] = tuple(slugs_of(user))
+    return sum(LAST.dead.get(slug, 0) for slug in LAST.clinics[user.pk])
+
+
+def _told(number: int) -> list[Notice]:
     if not number:
         return []
     what = "1 dead letter waits." if number == 1 else f"{number} dead letters wait."

@@ -147,6 +147,8 @@ class AgentAdmin(TargetAdmin):
     allowance = ["clinic", "token_env"]
     described = ["endpoint", "capabilities", "location", "supports_raw_media", "gpu"]
     described += ["protocol", "model", "version"]
+    change_form_class: type[AllowanceForm] = AllowanceForm
+    add_form_class: type[AllowanceForm] = RegistrationForm
 
     def listed(self, row: Row) -> Agent | None:
         """Leave the configured targets to the page on model servers."""
@@ -178,7 +180,7 @@ class AgentAdmin(TargetAdmin):
         self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
         """Use the form of what is to be done, with what was refused before."""
-        kwargs["form"] = AllowanceForm if change else RegistrationForm
+        kwargs["form"] = self.change_form_class if change else self.add_form_class
         form: Any = super().get_form(request, obj, change, **kwargs)
         form.refusal = getattr(request, "refusal", "")
         return form

@@ -109,7 +109,8 @@ class RowsOfTargets(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Put to each row what the overview says of it."""
         super().get_results(request)
-        rows = rows_of(request)
+        page: Any = self.model_admin
+        rows = page.rows(request)
         self.result_list = list(self.result_list)
         for found in self.result_list:
             found.row = rows.get(str(found))
@@ -150,10 +151,14 @@ class TargetAdmin(ReadOnly):
     show_facets = admin.ShowFacets.NEVER  # the filter counts already
     actions: Any = None
 
+    def rows(self, request: HttpRequest) -> dict[str, Row]:
+        """Return how each target does that the page may show, by name."""
+        return rows_of(request)
+
     def names_by_state(self, request: HttpRequest) -> dict[str, list[str]]:
         """Sort the names of this page's targets by state."""
         found: dict[str, list[str]] = {}
-        for row in rows_of(request).values():
+        for row in self.rows(request).values():
             if self.listed(row) is not None:
                 found.setdefault(row.state, []).append(row.name)
         return found
@@ -184,14 +189,14 @@ class TargetAdmin(ReadOnly):
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
         """Take one target from the overview, with what that says of it."""
-        for row in rows_of(request).values():
+        for row in self.rows(request).values():
             found = self.listed(row)
             if found is not None and str(found.pk) == object_id and not from_field:
                 found.row = row
                 return found
         found = super().get_object(request, object_id, from_field)
         if found is not None:
-            found.row = rows_of(request).get(str(found))
+            found.row = self.rows(request).get(str(found))
         return found
 
     @admin.display(description="State")
@@ -303,7 +308,7 @@ class TargetHealthAdmin(TargetAdmin):
         """Name those of which nothing has been seen yet."""
         unseen = [
             row.name
-            for row in rows_of(request).values()
+            for row in self.rows(request).values()
             if row.health is None and not row.standing.unfit
         ]
         said = f"Neither asked nor checked yet: {', '.join(unseen)}" if unseen else None

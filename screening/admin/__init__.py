@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from screening.admin import (
+    agents,
     cases,
     clinics,
     consents,
     events,
     jobs,
+    persons,
     reviews,
     tasks,
     webhook_deliveries,
@@ -15,11 +17,13 @@ from screening.admin import (
 )
 
 __all__ = [
+    "agents",
     "cases",
     "clinics",
     "consents",
     "events",
     "jobs",
+    "persons",
     "reviews",
     "tasks",
     "webhook_deliveries",

@@ -38,6 +38,7 @@ from screening.admin.review_parts import (
     FIELDS,
     differences,
     due_clock,
+    escalated_words,
     marked,
     name_of,
     paragraphs,
@@ -48,6 +49,7 @@ from screening.errors import ScreeningError
 from screening.models import Reason, Review
 from screening.reports import Report, Todo
 from screening.safety import UNSAFE, flags_in, unsafe_for_family
+from screening.services.escalation import supervisors_of
 from screening.services.sight import has_second_read, waits_for_second_read
 from screening.services.signing import draft_of, left_before_signing
 
@@ -161,7 +163,11 @@ def case_context(
 
 def _waiting(review: Review, now: datetime) -> SafeString:
     waited = span(max(now - review.created_at, timedelta(0)))
-    return format_html(" \u00b7 waiting {}", waited)
+    if review.escalated_at is None:
+        return format_html(" \u00b7 waiting {}", waited)
+    supervisors = supervisors_of([review.clinic_id]).get(review.clinic_id, [])
+    words = escalated_words(supervisors)
+    return format_html(' \u00b7 waiting {}<span class="sub">{}</span>', waited, words)
 
 
 def _ago(moment: datetime, now: datetime) -> str:

@@ -13,6 +13,8 @@ from django.urls import path
 from django.utils.safestring import SafeString
 
 from audit.pages import ReadOnly, link
+from screening.admin.clinics import ClinicFilter
+from screening.admin.evidence import evidence_url, link_for
 from screening.admin.exports import cases_as_csv
 from screening.admin.parts import risk_beside_draft, status_tag
 from screening.models import Case, Job
@@ -77,7 +79,7 @@ class CaseAdmin(ReadOnly):
     """Cases, newest first, with how many jobs each has."""
 
     list_display = ["case_id", "clinic", "created_at", "number_of_jobs", "last_job_at"]
-    list_filter = ["clinic"]
+    list_filter: ClassVar[Any] = [("clinic", ClinicFilter)]
     search_fields = ["case_id"]
     search_help_text = "A case's identifier, exactly as the clinic writes it."
     exact_search: ClassVar[Any] = {"case_id": str}
@@ -99,9 +101,9 @@ class CaseAdmin(ReadOnly):
         return found
 
     def get_urls(self) -> list[Any]:
-        """Add the list as a table."""
+        """Add the list as a table, and the evidence of one case."""
         export = path("export.csv", cases_as_csv(self), name="screening_case_export")
-        return [export, *super().get_urls()]
+        return [export, evidence_url(self), *super().get_urls()]
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
@@ -109,6 +111,7 @@ class CaseAdmin(ReadOnly):
         """Account for who opened the page."""
         user: Any = request.user
         note_opened(context["original"], user=user, page="case")
+        context["evidence_url"] = link_for(request, context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 
     def title_of(self, row: Case) -> tuple[str, str]:

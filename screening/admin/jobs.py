@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from audit.pages import EMPTY, ReadOnly, bullets, link
 from screening.admin.cases import BULKY
+from screening.admin.clinics import ClinicFilter
 from screening.admin.parts import (
     checklist,
     in_words,
@@ -94,7 +95,11 @@ class JobAdmin(ReadOnly):
         "priority",
         "target",
     ]
-    list_filter = ["status", "risk", "priority", TargetFilter, "clinic", "created_at"]
+    list_filter: ClassVar[Any] = [
+        *("status", "risk", "priority", TargetFilter),
+        ("clinic", ClinicFilter),
+        "created_at",
+    ]
     list_select_related = ["case"]
     search_fields = ["id"]  # any, so that the box is shown: see `exact_search`
     search_help_text = "A job or case, exactly as it is written."

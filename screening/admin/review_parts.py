@@ -73,6 +73,17 @@ def name_of(person: Any) -> str:
     return str(person.get_full_name() or person.get_username()) if person else ""
 
 
+def escalated_words(supervisors: Sequence[Any]) -> str:
+    """Say to whom an overdue review was brought: its clinic's supervisors, by name."""
+    if not supervisors:
+        return "Escalated, but the clinic has no supervisor"
+    names = [name_of(person) for person in supervisors[:MOST_NAMED]]
+    if len(supervisors) > MOST_NAMED:
+        names.append(f"{len(supervisors) - MOST_NAMED} more")
+    *others, last = names
+    return f"Escalated to {', '.join(others)}{' and ' if others else ''}{last}"
+
+
 def day_of(day: date) -> str:
     """Put a day into words: "10 Dec 2026"."""
     return f"{day.day} {day:%b %Y}"

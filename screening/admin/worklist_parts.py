@@ -16,12 +16,19 @@ from audit.pages import icon
 from milestones.ages import CORRECT_UNTIL_MONTHS, PRETERM_BEFORE_WEEKS, corrected_months
 from milestones.clock import group_of
 from screening.admin.parts import risk_beside_draft, state_tag
-from screening.admin.review_parts import age_words, due_clock, name_of, waiting
+from screening.admin.review_parts import (
+    age_words,
+    due_clock,
+    escalated_words,
+    name_of,
+    waiting,
+)
 from screening.admin.second_reads import corrected_words, must_read_blind
 from screening.admin.worklist_choices import LOW_CONFIDENCE, WINDOW_DAYS
 from screening.admin.worklist_rows import GROUPS
 from screening.models import Review, Risk
 from screening.safety import flags_in
+from screening.services.escalation import supervisors_of
 from screening.services.signing import draft_of
 
 HIDDEN = format_html(
@@ -62,11 +69,14 @@ def groups_of(
 ) -> list[Group]:
     """Put the rows under the headings of their due times; signed ones under none."""
     rows: dict[str, list[Row]] = {name: [] for name in ("", *GROUPS)}
+    escalated = {review.clinic_id for review in reviews if is_escalated(review)}
+    supervisors = supervisors_of(escalated) if escalated else {}
     for review in reviews:
         is_open = review.state == Review.State.REQUIRES_REVIEW
         due = review.due_at
         name = (group_of(due, now) if due else "later") if is_open else ""
-        rows[name].append(row_of(review, user, now))
+        row = row_of(review, user, now, supervisors.get(review.clinic_id, ()))
+        rows[name].append(row)
     return [
         Group(
             words=GROUPS.get(name, ""),
@@ -78,7 +88,15 @@ def groups_of(
     ]
 
 
-def row_of(review: Review, user: Any, now: datetime) -> Row:
+def is_escalated(review: Review) -> bool:
+    """Say whether a review was brought to the supervisors, and still waits."""
+    is_open = review.state == Review.State.REQUIRES_REVIEW
+    return is_open and review.escalated_at is not None
+
+
+def row_of(
+    review: Review, user: Any, now: datetime, supervisors: Sequence[Any] = ()
+) -> Row:
     """Show one review; of one to be read blind, only what was reported."""
     is_open = review.state == Review.State.REQUIRES_REVIEW
     is_blind = must_read_blind(review, user)
@@ -90,7 +108,7 @@ def row_of(review: Review, user: Any, now: datetime) -> Row:
         risk=HIDDEN if is_blind else risk_beside_draft(review.risk, review.draft_risk),
         age=age_words(review.age_months),
         corrected=_corrected(review),
-        flags=_flags(review, is_blind=is_blind),
+        flags=_flags(review, supervisors, is_blind=is_blind),
         waiting=waiting(review, now) if is_open else "",
         with_whom=_with(review, user),
         may_claim=is_open
@@ -120,7 +138,9 @@ def _with(review: Review, user: Any) -> str:
     return name_of(review.assignee) or "Nobody yet"
 
 
-def _flags(review: Review, *, is_blind: bool) -> SafeString | str:
+def _flags(
+    review: Review, supervisors: Sequence[Any], *, is_blind: bool
+) -> SafeString | str:
     """List what to know before the row is opened."""
     is_open = review.state == Review.State.REQUIRES_REVIEW
     found = [
@@ -131,7 +151,7 @@ def _flags(review: Review, *, is_blind: bool) -> SafeString | str:
         *(() if is_blind else _of_draft(review)),
         ("", "letter", "Free text only, no checklist", review.is_text_only),
         *(_window(review) if is_open else ()),
-        ("", "up", "Escalated to the supervisors", is_open and review.escalated_at),
+        ("", "up", escalated_words(supervisors), is_escalated(review)),
     ]
     lines = [(kind, icon(sign), words) for kind, sign, words, is_so in found if is_so]
     if not lines:

@@ -15,6 +15,7 @@ from operator import and_
 from typing import Any, cast
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.core import signing
 from django.db.models import (
     Case,
@@ -22,6 +23,7 @@ from django.db.models import (
     DateTimeField,
     F,
     IntegerField,
+    Prefetch,
     Q,
     QuerySet,
     Value,
@@ -176,6 +178,7 @@ def _whole(pks: Sequence[int]) -> QuerySet[Review]:
     return (
         Review.objects.filter(pk__in=pks)
         .select_related("job__case", "clinic", "assignee", "second_read")
+        .prefetch_related(Prefetch("had_by", queryset=User.objects.only("pk")))
         .defer("job__payload", "job__route")
     )
 

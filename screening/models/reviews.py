@@ -70,6 +70,12 @@ class Review(models.Model):
     due_at = models.DateTimeField(null=True, editable=False)
     assignee = _person(db_index=True)
     claimed_at = models.DateTimeField(null=True, editable=False)
+    had_by = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        related_name="+",
+        editable=False,
+        help_text="Who has it or ever had it, and so cannot read it second.",
+    )
 
     risk = models.CharField(max_length=12, choices=Risk)
     reason_code = models.CharField(

@@ -37,8 +37,8 @@ def colleagues_for(review: Review, *, user: User) -> QuerySet[User]:
 def hand_over(review: Review, *, user: User, to: User) -> None:
     """Give the review that one has to a colleague; what was written stays.
 
-    While a second reader is awaited nobody takes it over: each colleague is yet to read
-    it blind, and the writer could then become the second reader of the own report.
+    While a second reader is awaited nobody takes it over who could be that reader: they
+    are yet to read it blind. Who had it before has seen it, and may.
 
     Raises:
         NotYours: the person has not got the review, or it is signed, or the colleague
@@ -64,6 +64,7 @@ def hand_over(review: Review, *, user: User, to: User) -> None:
         Review.objects.filter(pk=found.pk).update(
             assignee=to, claimed_at=Now(), updated_at=Now()
         )
+        found.had_by.add(to)
         event = review_event(
             review, Action.REVIEW_HANDED_OVER, user, to=f"user:{to.pk}"
         )

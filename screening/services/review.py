@@ -16,7 +16,7 @@ from audit.services import Event, record
 from screening.errors import NotReady, NotYours, StalePage
 from screening.models import Review, SecondRead
 from screening.results import RISING
-from screening.services.sight import reviews_seen_by
+from screening.services.sight import ever_had, reviews_seen_by
 
 WRITTEN = (
     *("risk", "reason_code", "reason_text"),
@@ -42,13 +42,14 @@ def claim_review(review: Review, *, user: User) -> None:
         own = open_reviews(review, user).filter(Q(assignee=None) | Q(assignee=user))
         if not own.update(assignee=user, claimed_at=Now(), updated_at=Now()):
             raise NotYours("Somebody else has this review, or it is signed.")
+        review.had_by.add(user)
         record([review_event(review, Action.REVIEW_CLAIMED, user)])
 
 
 def give_up_claim(review: Review, *, user: User) -> None:
     """Leave a review to whoever comes next; what was written stays.
 
-    To leave one that is not yours does nothing.
+    It stays known that the person had it. To leave one that is not yours does nothing.
     """
     with transaction.atomic(durable=True):
         own = open_reviews(review, user).filter(assignee=user)
@@ -153,8 +154,9 @@ def send_second_read(review: Review, *, user: User, risk: str, why: str) -> Seco
     """Store a second reader's own view, once and for good.
 
     Raises:
-        NotYours: it is the first reader's own review, or another clinic's.
-        NotReady: nobody has it yet, or a view was given already, or none is usable.
+        NotYours: the person has the review or ever had it, and so is not blind.
+        NotReady: nobody has it yet, or a view was given already, or none is usable, or
+            it is another clinic's.
     """
     if risk not in RISING or not why.strip():
         raise NotReady("A second read gives a risk and says why.")
@@ -164,6 +166,11 @@ def send_second_read(review: Review, *, user: User, risk: str, why: str) -> Seco
             raise NotReady("The first reader has not taken this review yet.")
         if found.assignee_id == user.pk:
             raise NotYours("A second read is another person's.")
+        if ever_had(found, user):
+            raise NotYours(
+                "You had this review before and have seen it. A second read is given "
+                "by somebody who has not."
+            )
         try:
             with transaction.atomic():
                 read = SecondRead.objects.create(
@@ -265,3 +272,4 @@ def _write(review: Review, user: User, version: int, values: Mapping[str, Any]) 
             version=newest["version"],
             state=newest["state"],
         )
+    review.had_by.add(user)

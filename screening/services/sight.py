@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from typing import Any
 
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from routing.models import Agent
 from screening.models import (
     Case,
     Clinic,
@@ -20,6 +23,34 @@ def slugs_of(user: User) -> QuerySet[Clinic, str]:
     """Return the slugs of the person's clinics, for what names clinics by them."""
     clinics = Clinic.objects.order_by("slug").values_list("slug", flat=True)
     return clinics if user.is_superuser else clinics.filter(members=user)
+
+
+def clinics_seen_by(user: User, clinics: QuerySet[Clinic]) -> QuerySet[Clinic]:
+    """Keep the person's clinics."""
+    return clinics if user.is_superuser else clinics.filter(members=user)
+
+
+def persons_seen_by(user: User, persons: QuerySet[User]) -> QuerySet[User]:
+    """Keep who shares a clinic with the person, the person, and who has none yet.
+
+    Somebody must be able to put those into one. A superuser in no clinic is left out.
+    """
+    if user.is_superuser:
+        return persons
+    shared = User.objects.filter(clinics__members=user)
+    any_clinic = Exists(Clinic.objects.filter(members=OuterRef("pk")))
+    return persons.filter(
+        Q(pk__in=shared.values("pk"))
+        | Q(pk=user.pk)
+        | (~any_clinic & Q(is_superuser=False))
+    )
+
+
+def agents_seen_by(user: User, agents: QuerySet[Agent]) -> QuerySet[Agent]:
+    """Keep the agents of the person's clinics, and those that serve every clinic."""
+    if user.is_superuser:
+        return agents
+    return agents.filter(Q(clinic="") | Q(clinic__in=slugs_of(user)))
 
 
 def cases_seen_by(user: User, cases: QuerySet[Case]) -> QuerySet[Case]:
@@ -58,7 +89,10 @@ def jobs_seen_by(user: User, jobs: QuerySet[Job]) -> QuerySet[Job]:
 
 
 def to_read_blind(user: User) -> QuerySet[Review]:
-    """Return the reviews that the person could read second, and must see nothing of."""
+    """Return the reviews that the person could read second, and must see nothing of.
+
+    Whoever ever had one has seen it and does not read it second.
+    """
     if not user.has_perm("screening.change_review"):
         return Review.objects.none()
     lowered = Q(job__risk="refer") & ~Q(risk="refer")
@@ -67,7 +101,13 @@ def to_read_blind(user: User) -> QuerySet[Review]:
         state=Review.State.REQUIRES_REVIEW,
         assignee__isnull=False,
         second_read__isnull=True,
-    ).exclude(assignee=user)
+    ).exclude(Q(assignee=user) | Q(pk__in=had_by(user)))
+
+
+def had_by(user: User) -> QuerySet[Any, int]:
+    """Return the ids of the reviews that the person has, or ever had."""
+    held = Review.had_by.through.objects.filter(user_id=user.pk)
+    return held.values_list("review_id", flat=True)
 
 
 def endpoints_seen_by(
@@ -107,4 +147,11 @@ def must_read_blind(review: Review, user: User) -> bool:
         waits_for_second_read(review)
         and review.assignee_id not in {None, user.pk}
         and user.has_perm("screening.change_review")
+        and not ever_had(review, user)
     )
+
+
+def ever_had(review: Review, user: User) -> bool:
+    """Say whether the person has the review or ever had it, and so has seen it."""
+    # Of a list, they are read with the rows.
+    return user.pk in {person.pk for person in review.had_by.all()}

@@ -10,6 +10,7 @@ from django.test import Client
 
 from audit.models import Audit
 from screening.models import Clinic
+from screening.services.keys import default_clinic
 from tests.people.making import PASSWORD, detail_of, make_person, told
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +119,7 @@ def test_nobody_is_deleted(admin_client, doctor):
 def test_a_right_to_change_people_raises_nobody_to_administrator(admin_user, doctor):
     client = boss_with("view_user", "change_user")
     boss = User.objects.get(username="boss")
+    default_clinic().members.add(boss, doctor, admin_user)
     right = Permission.objects.get(codename="delete_group")
 
     change(client, doctor, is_superuser="on", user_permissions=[right.pk])
@@ -134,6 +136,8 @@ def test_a_right_to_change_people_raises_nobody_to_administrator(admin_user, doc
 
 def test_a_password_of_an_administrator_is_set_by_administrators_alone(admin_user):
     client = boss_with("view_user", "change_user")
+    boss = User.objects.get(username="boss")
+    default_clinic().members.add(boss, admin_user)
     form = dict.fromkeys(("password1", "password2"), "another-invented-one-2")
 
     response = client.post(f"/admin/auth/user/{admin_user.pk}/password/", form)

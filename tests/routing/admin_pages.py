@@ -14,19 +14,22 @@ from django.utils import timezone
 from routing.circuits import Circuits
 from routing.connection import connect
 from routing.models import Agent
+from screening.models import Clinic
 
 AGENT_LIST = "/admin/routing/agent/"
 SERVER_LIST = "/admin/routing/targethealth/"
 
 
-def person(*rights: str, name: str = "operator") -> Client:
-    """Log somebody in who has these rights and no others."""
+def person(*rights: str, name: str = "operator", clinic: str = "") -> Client:
+    """Log somebody in who has these rights and no others, in this clinic if any."""
     user = User.objects.create_user(name, password="an-invented-one", is_staff=True)
     for right in rights:
         app, codename = right.split(".")
         user.user_permissions.add(
             Permission.objects.get(content_type__app_label=app, codename=codename)
         )
+    if clinic:
+        Clinic.objects.create(slug=clinic, name=clinic.title()).members.add(user)
     client = Client()
     client.force_login(user)
     return client

@@ -102,7 +102,7 @@ def test_a_row_tells_of_the_draft_what_a_clinician_should_doubt(desk):
     assert "Low confidence, 0.41" in words
     assert "2 safety flags" in words
     assert "18-month screen: 9 days left" in words
-    assert "Escalated to the supervisors" in words
+    assert "Escalated, but the clinic has no supervisor" in words
 
 
 def test_nothing_to_do_is_said_calmly(desk):

@@ -37,6 +37,10 @@ from tests.site.test_roles import POSTED, ROLES, is_shut
 
 pytestmark = pytest.mark.django_db
 OF_CLINICS = {
+    "screening.clinic",
+    "auth.user",
+    "routing.agent",
+    "routing.targethealth",
     "screening.case",
     "screening.job",
     "screening.review",
@@ -48,6 +52,9 @@ OF_CLINICS = {
     "audit.audit",
 }
 """Whose rows belong to a clinic."""
+
+NAMES = ("Clinic here", "doctor-here", "agent-here", "key-here", "consent-here")
+"""What a clinic's pages name of it, of its people and of what works for it."""
 
 RISK = 'class="risk'
 UNREADABLE = ("_delete", "_pdf")
@@ -64,7 +71,7 @@ QUERIES = {
 def here(redis: Any) -> Clinic:
     found = make_clinic("here")
     make_agent("agent-here", clinic="here")
-    TargetHealth.objects.create(name="edge")
+    TargetHealth.objects.create(name="agent-here")
     escalate_overdue(actor="worker:w1")
     return found
 
@@ -158,10 +165,11 @@ def test_an_auditor_reads_signed_reports_and_no_other_words(here):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_nothing_of_another_clinic_is_seen(here, role):
+    rows = every_row()
     other = Clinic.objects.create(slug="there", name="Clinic there")
     client = desk_of(make_person(role, other))
     opened = []
-    for page, url in addresses(every_row()):
+    for page, url in addresses(rows):
         label = page.model._meta.label_lower if page.model else ""
         own_rows = label in OF_CLINICS
         of_review = page.name.startswith("screening_review_")
@@ -174,7 +182,14 @@ def test_nothing_of_another_clinic_is_seen(here, role):
             opened.append(url)
 
     assert opened == []
-    assert read_by(client, CASE, WORD) == set()
+    assert read_by(client, CASE, WORD, *NAMES) == set()
+
+
+def test_each_of_the_names_is_read_by_somebody_of_the_clinic(here):
+    people = [make_person(role, here) for role in ("operator", "admin", "auditor")]
+
+    for name in NAMES:
+        assert any(read_by(desk_of(user), name) for user in people), name
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ PAGES = {
     "agreement_missed": "RSA",
     "work": "O",
     "screening_case_export": "S",
+    "screening_case_evidence": "SA",
     "screening_review_export": "S",
     "screening_review_report_pdf": "RSA",
     "screening_review_report_fhir": "RSA",
@@ -200,13 +201,17 @@ def test_the_document_shows_the_table():
 
 
 def test_a_group_that_was_there_keeps_what_it_had():
-    migration = import_module("pediscreen_site.migrations.0001_roles")
+    steps = [
+        import_module("pediscreen_site.migrations.0001_roles").make,
+        import_module("pediscreen_site.migrations.0002_evidence").give,
+    ]
     state = MigrationLoader(connection).project_state()
     group = Group.objects.get(name="auditor")
     own = Group.objects.get(name="operator").permissions.get(codename="add_agent")
     group.permissions.set([own])
 
-    migration.make(state.apps, SimpleNamespace(connection=connection))
+    for step in steps:
+        step(state.apps, SimpleNamespace(connection=connection))
 
     assert rights_stored("auditor") >= set(ROLES["auditor"])
     assert own in group.permissions.all()
