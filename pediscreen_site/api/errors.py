@@ -184,6 +184,19 @@ def csrf_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _page(request, 403, "This is not allowed.")
 
 
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Answer that the database is away, where no view does: nothing was shown."""
+    response: HttpResponse
+    if request.path.startswith("/admin/"):
+        response = defaults.server_error(request)
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    else:
+        response = _page(request, 503, str(ServiceUnavailable.default_detail))
+    response["Retry-After"] = str(RETRY_AFTER["SERVICE_UNAVAILABLE"])
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 def broke(request: HttpRequest) -> HttpResponse:
     """Answer a defect of ours, saying nothing about it: the log has it."""
     if request.path.startswith("/admin/"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 
 from audit.actions import Action
-from audit.services import Event, record_read
+from audit.reading import note_read
+from audit.services import Event
 from screening.models import Case, Job
 
 AGAIN_AFTER_SECONDS = 300.0
@@ -14,7 +15,7 @@ AGAIN_AFTER_SECONDS = 300.0
 def note_opened(record: Case | Job, *, user: User, page: str) -> None:
     """Store that a person opened a page of a record: once in five minutes each.
 
-    ``page`` is ``case``, ``job``, ``review`` or ``second_read``.
+    ``page`` is ``case``, ``evidence``, ``job``, ``review`` or ``second_read``.
     """
     job = record if isinstance(record, Job) else None
     case = record.case if isinstance(record, Job) else record
@@ -26,4 +27,17 @@ def note_opened(record: Case | Job, *, user: User, page: str) -> None:
         job_id=job.pk if job else None,
         detail={"page": page},
     )
-    record_read(event, again_after=AGAIN_AFTER_SECONDS)
+    note_read(event, again_after=AGAIN_AFTER_SECONDS)
+
+
+def note_explained(job: Job, *, actor: str) -> None:
+    """Store that somebody with a shell had a job's way explained."""
+    event = Event(
+        action=Action.RECORD_READ,
+        actor=actor,
+        clinic=job.clinic.slug,
+        case_id=job.case.case_id,
+        job_id=job.pk,
+        detail={"command": "route_explain"},
+    )
+    note_read(event, again_after=AGAIN_AFTER_SECONDS)
