@@ -41,8 +41,15 @@ class Action(TextChoices):
     REVIEW_ADDED_TO = "review.added_to", "Addendum signed"
     REVIEW_DELIVERED = "review.delivered", "Signed report released"
     RECORD_OPENED = "record.opened", "Record opened in the desk"
+    RECORD_READ = "record.read", "Record read by a client"
     REPORT_READ = "report.read", "Signed report read"
+    LIST_READ = "list.read", "List read"
     LIST_EXPORTED = "list.exported", "List exported"
+    EVIDENCE_EXPORTED = "evidence.exported", "Evidence of a case exported"
+    PAGE_OPENED = "page.opened", "Page opened in the desk"
+    ACCESS_DENIED = "access.denied", "Access denied"
+    REQUEST_REFUSED = "request.refused", "Request refused"
+    REQUEST_ANSWERED = "request.answered", "Request answered, with nothing to record"
     AGENT_REGISTERED = "agent.registered", "Agent registered or changed"
     AGENT_APPROVED = "agent.approved", "Agent approved"
     AGENT_ENABLED = "agent.enabled", "Agent enabled"
@@ -82,7 +89,17 @@ class Action(TextChoices):
     CLINIC_MEMBER_REMOVED = "clinic.member_removed", "Person removed from a clinic"
     CONSENT_GIVEN = "consent.given", "Consent given"
     CONSENT_REVOKED = "consent.revoked", "Consent revoked"
+    AUDIT_VERIFIED = "audit.verified", "Audit log verified"
+    AUDIT_EXPORTED = "audit.exported", "Audit events exported"
+    AUDIT_PROVEN = "audit.proven", "Proof from the audit log handed out"
     AGREEMENT_ROLLED_UP = "agreement.rolled_up", "Agreement rolled up"
+
+
+LOOKED = (
+    *(Action.RECORD_OPENED, Action.RECORD_READ, Action.LIST_READ, Action.PAGE_OPENED),
+    *(Action.ACCESS_DENIED, Action.REQUEST_REFUSED, Action.REQUEST_ANSWERED),
+)
+"""What changes nothing, and comes with every page and every refusal."""
 
 
 def vocabulary() -> list[tuple[str, str]]:

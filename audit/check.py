@@ -3,10 +3,10 @@
     python check.py FILE --key NAME+ID+KEY
 
 FILE is a proof bundle (JSON): that an event is in the log, or that an earlier log is
-the beginning of a later one. The public keys must come from elsewhere, not from whoever
-sent the bundle. Ends with 0 if it is proven, with 1 if it is not, and with 2 if it
-could not be checked. Needs Python 3.10 and the package cryptography. The formats
-are in docs/audit-format.md; this file may be copied anywhere.
+the beginning of a later one; or the evidence of a case (zip), for which the file
+check_evidence.py lies beside this one. The public keys must come from elsewhere. Ends
+with 0 if it is proven, 1 if it is not, 2 if it could not be checked. Needs Python 3.10
+and the package cryptography. docs/audit-format.md has the formats.
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ import binascii
 import hashlib
 import json
 import re
+import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 PROVEN, REFUSED, NOT_CHECKED = 0, 1, 2
-LARGEST_FILE = 4 * 1024 * 1024
+LARGEST_FILE = 256 * 1024 * 1024
 LARGEST_SIZE = 2**63 - 1
 LARGEST_INTEGER = 2**53 - 1
-DEEPEST = 16
-MOST_SIGNATURES = 100
-LARGEST_NOTE = 1_000_000
+DEEPEST, MOST_SIGNATURES, LARGEST_NOTE = 16, 100, 1_000_000
 
 INCLUSION = {"canonical", "index", "size", "proof", "checkpoint"}
 CONSISTENCY = {"old", "new", "proof"}
@@ -37,7 +36,6 @@ HEX_HASH = re.compile(r"[0-9a-f]{64}")
 CHECKPOINT = re.compile(r"([!-*,-~]+)\n(0|[1-9][0-9]{0,18})\n(.+)")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 SIGNATURE = re.compile("\N{EM DASH} ([^\\s+]+) ([A-Za-z0-9+/]+={0,2})")
-
 
 Keys = Sequence[tuple[str, bytes]]
 """The name and the 32 bytes of each public key."""
@@ -55,15 +53,8 @@ class NotChecked(Exception):
 
 
 def check(bundle: dict[str, Any], keys: Sequence[str]) -> str:
-    """Check a bundle under the public keys; say what it proves.
-
-    Raises:
-        Refused: it does not prove it.
-        NotChecked: it is no bundle, or a key is no key.
-    """
-    known = [read_key(key) for key in keys]
-    if not known:
-        raise NotChecked("No public key was given.")
+    """Check a bundle under the public keys; say what it proves."""
+    known = read_all(keys)
     if set(bundle) == INCLUSION:
         return check_inclusion(bundle, known)
     if set(bundle) == CONSISTENCY:
@@ -73,6 +64,16 @@ def check(bundle: dict[str, Any], keys: Sequence[str]) -> str:
 
 def check_inclusion(bundle: dict[str, Any], keys: Keys) -> str:
     """Check that an event is in the log."""
+    event, origin, index, size = prove_event(bundle, keys)
+    shown = json.dumps(event, indent=2, sort_keys=True)
+    where = f"number {index}, counted from 0, of the {size} that are signed"
+    return f"This event is in the log {origin}: {where}.\n{shown}"
+
+
+def prove_event(bundle: dict[str, Any], keys: Keys) -> tuple[Any, str, int, int]:
+    """Prove an event; give it, the log's name, its index and the log's size."""
+    if set(bundle) != INCLUSION:
+        raise Refused("This is not the proof of an event: its fields are others.")
     text = as_text(bundle["canonical"])
     index, size = as_number(bundle["index"]), as_number(bundle["size"])
     origin, signed_size, root = open_checkpoint(bundle["checkpoint"], keys)
@@ -81,9 +82,7 @@ def check_inclusion(bundle: dict[str, Any], keys: Keys) -> str:
     leaf = hashlib.sha256(b"\x00" + text.encode()).digest()
     if not is_included(leaf, index, size, as_hashes(bundle["proof"]), root):
         raise Refused("The event, at this place, does not lead to the signed root.")
-    shown = json.dumps(read_canonical(text), indent=2, sort_keys=True)
-    where = f"number {index}, counted from 0, of the {size} that are signed"
-    return f"This event is in the log {origin}: {where}.\n{shown}"
+    return read_canonical(text), origin, index, size
 
 
 def check_consistency(bundle: dict[str, Any], keys: Keys) -> str:
@@ -98,6 +97,18 @@ def check_consistency(bundle: dict[str, Any], keys: Keys) -> str:
         f"The log {origin} has only been added to: the {old} events of the old "
         f"checkpoint are the first of the {new} of the new one."
     )
+
+
+def check_evidence(data: bytes, keys: Sequence[str]) -> str:
+    """Check the evidence of a case, with the file beside this one."""
+    known, beside = read_all(keys), Path(__file__).with_name("check_evidence.py")
+    if not beside.exists():
+        raise NotChecked("check_evidence.py must lie beside check.py.")
+    other = runpy.run_path(str(beside))
+    try:
+        return str(other["check"](data, lambda bundle: prove_event(bundle, known)))
+    except other["NotProven"] as reason:
+        raise Refused(str(reason)) from reason
 
 
 # --- The tree (RFC 6962, checked as RFC 9162 says) ---------------------------------
@@ -163,6 +174,13 @@ def is_consistent(
 
 
 # --- Signatures (C2SP signed notes and checkpoints) --------------------------------
+
+
+def read_all(keys: Sequence[str]) -> Keys:
+    """Read the public keys; there is at least one."""
+    if not keys:
+        raise NotChecked("No public key was given.")
+    return [read_key(key) for key in keys]
 
 
 def read_key(text: str) -> tuple[str, bytes]:
@@ -337,7 +355,7 @@ def as_hashes(value: Any) -> list[bytes]:
 
 
 def read_file(name: str) -> bytes:
-    """Read a file, or what is piped in; not more than a bundle can be."""
+    """Read a file, or what is piped in; not more than evidence can be."""
     try:
         with Path(name).open("rb") if name != "-" else sys.stdin.buffer as file:
             data = file.read(LARGEST_FILE + 1)
@@ -358,13 +376,15 @@ def read_keys(name: str) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check the file, say what came of it, and return the exit status."""
     parser = argparse.ArgumentParser(description="Check a proof from the audit log.")
-    parser.add_argument("file", metavar="FILE", help="the proof bundle; - is stdin")
+    parser.add_argument("file", metavar="FILE", help="what is checked; - is stdin")
     for name, words in [("--key", "a public key"), ("--keys", "a file of public keys")]:
         parser.add_argument(name, action="append", default=[], help=words)
     asked = parser.parse_args(arguments)
     try:
         keys = [*asked.key, *(key for name in asked.keys for key in read_keys(name))]
-        told = check(read_bundle(read_file(asked.file)), keys)
+        data = read_file(asked.file)
+        is_zip = data[:2] == b"PK"
+        told = check_evidence(data, keys) if is_zip else check(read_bundle(data), keys)
     except Refused as refused:
         sys.stdout.write(f"NOT PROVEN. {refused}\n")
         return REFUSED

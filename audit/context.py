@@ -27,7 +27,9 @@ class Surroundings:
     role: Callable[[], str] = no_role
 
 
-surroundings: ContextVar[Surroundings] = ContextVar(
-    "surroundings", default=Surroundings()
-)
+NOWHERE = Surroundings()
+recorded: ContextVar[list[str] | None] = ContextVar("recorded", default=None)
+"""The actions recorded so far in one request; a middleware looks what is missing."""
+
+surroundings: ContextVar[Surroundings] = ContextVar("surroundings", default=NOWHERE)
 """Set by a middleware for the time of one request; empty outside of one."""

@@ -15,22 +15,26 @@ COLUMNS = (
     "event_id, action, actor, clinic, case_id, job_id, attempt, request_id, detail, "
     "canonical"
 )
-# One statement has one time on PostgreSQL, and each row its own statement on SQLite:
-# the column, which has the same function for its default, cannot differ from the text.
+# The column has the same function for its default, and one statement has one time: it
+# cannot differ from the text.
+TIME = {
+    "postgresql": "to_char(STATEMENT_TIMESTAMP() AT TIME ZONE 'UTC', "
+    """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
+    "sqlite": "strftime('%%Y-%%m-%%dT%%H:%%M:%%f000Z', 'now')",
+}
+ONE_ROW = {
+    vendor: f"INSERT INTO audit_audit ({COLUMNS}) "  # noqa: S608 - the names are ours
+    f"VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s || {time} || %s)"
+    for vendor, time in TIME.items()
+}
+# One parameter for all rows: a parameter for each value takes three times as long.
 ALL_ROWS = f"""
     INSERT INTO audit_audit ({COLUMNS})
     SELECT event_id, action, actor, clinic, case_id, job_id, attempt, request_id,
-        detail, before || to_char(STATEMENT_TIMESTAMP() AT TIME ZONE 'UTC',
-                          'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || after
-    FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[],
-                %s::int[], %s::text[], %s::jsonb[], %s::text[], %s::text[])
-        WITH ORDINALITY AS row (event_id, action, actor, clinic, case_id, job_id,
-            attempt, request_id, detail, before, after, place)
-    ORDER BY place"""  # noqa: S608 - the names are ours
-EACH_ROW = f"""
-    INSERT INTO audit_audit ({COLUMNS})
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s,
-        %s || strftime('%%Y-%%m-%%dT%%H:%%M:%%f000Z', 'now') || %s)"""  # noqa: S608
+        detail, before || {TIME["postgresql"]} || after
+    FROM json_to_recordset(%s::json) AS event (event_id uuid, action text, actor text,
+        clinic text, case_id text, job_id uuid, attempt int, request_id text,
+        detail jsonb, before text, after text)"""  # noqa: S608 - the names are ours
 
 
 class Row(NamedTuple):
@@ -41,37 +45,40 @@ class Row(NamedTuple):
     request_id: str
     text: Text
 
-    def values(self) -> tuple[Any, ...]:
-        """Return the values in the order of the statements' parameters."""
+    def values(self) -> dict[str, Any]:
+        """Return what is stored, by column, in the order of the statements."""
         event = self.event
-        return (
-            self.event_id,
-            str(event.action),
-            event.actor,
-            event.clinic,
-            event.case_id,
-            event.job_id,
-            event.attempt,
-            self.request_id,
-            json.dumps(event.detail),
-            *self.text,
-        )
+        return {
+            "event_id": self.event_id,
+            "action": str(event.action),
+            "actor": event.actor,
+            "clinic": event.clinic,
+            "case_id": event.case_id,
+            "job_id": event.job_id,
+            "attempt": event.attempt,
+            "request_id": self.request_id,
+            "detail": event.detail,
+            "before": self.text.before,
+            "after": self.text.after,
+        }
 
 
 def insert(rows: Sequence[Row]) -> None:
     """Add events, in this order, inside the caller's transaction."""
-    if not rows:
-        return
     values = [row.values() for row in rows]
+    vendor = connection.vendor
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(
-                ALL_ROWS, [list(column) for column in zip(*values, strict=True)]
-            )
-        else:
-            cursor.executemany(EACH_ROW, [_hexed(row) for row in values])
+        if vendor == "postgresql" and len(values) > 1:
+            cursor.execute(ALL_ROWS, [json.dumps(values, default=str)])
+            return
+        for each in values:
+            cursor.execute(ONE_ROW[vendor], _parameters(each, vendor))
 
 
-def _hexed(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Write ids as Django's columns have them on SQLite."""
-    return tuple(each.hex if isinstance(each, UUID) else each for each in row)
+def _parameters(values: dict[str, Any], vendor: str) -> list[Any]:
+    """Write a row as its columns have it: on SQLite ids are 32 digits."""
+    values = {**values, "detail": json.dumps(values["detail"])}
+    if vendor == "sqlite":
+        for name in ("event_id", "job_id"):
+            values[name] = values[name].hex if values[name] else None
+    return list(values.values())

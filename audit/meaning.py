@@ -9,25 +9,28 @@ from __future__ import annotations
 
 OPERATIONS = {
     "C": {"submitted", "created", "added", "given", "added_to", "codes_made"},
-    "R": {"opened", "read", "exported"},
+    "R": {"opened", "read", "exported", "proven"},
     "D": {"removed", "member_removed"},
     "E": {
         *("succeeded", "failed", "closed", "ended", "refused", "sign_refused"),
         *("called", "tested", "delivered", "redelivered", "second_read_asked"),
         *("stale_result_refused", "rolled_up", "escalated", "dead"),
+        *("denied", "answered", "verified"),
     },
 }
 """Create, read, delete and execute; every other verb is an update."""
 
-REFUSALS = {"refused", "sign_refused", "stale_result_refused"}
+REFUSALS = {"refused", "sign_refused", "stale_result_refused", "denied"}
 FAILURES = {"failed", "dead"}
 PURPOSES = {
     "TREAT": {"job", "review", "record", "report", "consent", "list"},
-    "HOPERAT": {"task", "agent", "webhook"},
+    "HOPERAT": {"task", "agent", "webhook", "page", "request"},
     "HSYSADMIN": {
         *("key", "login", "session", "second_factor", "person", "role", "clinic"),
+        "access",
     },
     "HQUALIMP": {"agreement"},
+    "HCOMPL": {"audit", "evidence"},
 }
 
 

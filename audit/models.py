@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Self
 from django.db import models
 from django.db.models.functions import Now
 
-from audit.actions import vocabulary
+from audit.actions import LOOKED, vocabulary
 
 
 class AuditIsAppendOnly(Exception):
@@ -24,6 +24,10 @@ class AuditQuerySet(models.QuerySet["Audit"]):
     def for_job(self, job_id: uuid.UUID) -> Self:
         """Keep the events of one job."""
         return self.filter(job_id=job_id)
+
+    def changing(self) -> Self:
+        """Leave out who only looked, or was refused at the door."""
+        return self.exclude(action__in=LOOKED)
 
     def update(self, **kwargs: Any) -> NoReturn:
         """Refuse: see `AuditIsAppendOnly`."""

@@ -10,12 +10,12 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from audit.actions import Action
-from audit.context import request_id, surroundings
+from audit.context import recorded, request_id, surroundings
 from audit.entries import Event, text_of
 from audit.insertion import Row, insert
 from audit.models import Audit
 
-__all__ = ["Event", "count_of", "newest_of_job", "record", "record_read"]
+__all__ = ["Event", "count_of", "newest_of_job", "record"]
 
 
 def record(events: Iterable[Event]) -> None:
@@ -40,31 +40,13 @@ def record(events: Iterable[Event]) -> None:
         )
         rows.append(Row(event, event_id, current, text))
     insert(rows)
-
-
-def record_read(event: Event, *, again_after: float) -> None:
-    """Append that somebody read something, by one statement.
-
-    The same person reading the same is one event in so many seconds: who goes back and
-    forth between pages does not hide the others.
-    """
-    since = Now() - timedelta(seconds=again_after)
-    same = Audit.objects.filter(
-        action=event.action,
-        actor=event.actor,
-        clinic=event.clinic,
-        case_id=event.case_id,
-        job_id=event.job_id,
-        detail=event.detail,
-        occurred_at__gt=since,
-    )
-    if not same.exists():
-        record([event])
+    if (told := recorded.get()) is not None:
+        told.extend(str(row.event.action) for row in rows)
 
 
 def newest_of_job(job_id: UUID, *, most: int) -> list[Audit]:
     """Return what was last done with a job, newest first; who looked is not doing."""
-    done = Audit.objects.for_job(job_id).exclude(action=Action.RECORD_OPENED)
+    done = Audit.objects.for_job(job_id).changing()
     return list(done.order_by("-id")[:most])
 
 

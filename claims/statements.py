@@ -1,14 +1,17 @@
 """Statements that the ORM cannot say: many rows changed, and known, in one of them.
 
-They are the same on SQLite and PostgreSQL. Names come from the models, values are
-parameters.
+Names come from the models, values are parameters. They are the same on SQLite and
+PostgreSQL but for how many rows are handed over: PostgreSQL takes all of them as one
+JSON text, since a thousand parameters cost more to write and to read than the rows.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models, router
@@ -32,22 +35,23 @@ def update_returning_ids(
     return _ids(rows.db, f"{sql} RETURNING {_quote(rows, 'id')}", params)
 
 
-def update_each_returning_ids(
+def update_each_returning(
     rows: models.QuerySet[Any],
     *,
     keys: Sequence[str],
     constants: dict[str, Any],
-    values: Sequence[dict[str, Any]],
-) -> list[uuid.UUID]:
-    """Update each row with values of its own, all in one statement; return their ids.
+    values: Sequence[Mapping[str, Any]],
+    returning: str,
+) -> dict[uuid.UUID, Any]:
+    """Update each row with values of its own, all in one statement.
 
     The rows are those of ``values`` whose ``keys`` match, among those that ``keys`` and
-    ``constants`` of the queryset's model leave. No value may be None: a column of NULLs
-    has no type. ``constants`` are set on every row; `Now` among them is the database's.
+    ``constants`` of the queryset's model leave. ``constants`` are set on every row;
+    `Now` among them is the database's. Returns one column of each by the row's id.
     """
     model, connection = rows.model, connections[rows.db]
     names = list(values[0])
-    columns = {name: f"v.column{n}" for n, name in enumerate(names, start=1)}
+    source = _source(model, names, values, connection)
     compiler: Any = model.objects.using(rows.db).query.get_compiler(rows.db)
     sets, params = [], []
     for name, constant in constants.items():
@@ -56,24 +60,25 @@ def update_each_returning_ids(
         else:
             sets.append(f"{_quote(rows, name)} = %s")
             params.append(_prepared(model, name, constant, connection))
+    columns = source.columns
     sets += [f"{_quote(rows, n)} = {columns[n]}" for n in names if n not in keys]
     where, where_params = rows.query.where.as_sql(compiler, connection)
     table = connection.ops.quote_name(model._meta.db_table)
     matches = [f"{table}.{_quote(rows, key)} = {columns[key]}" for key in keys]
-    row = f"({', '.join(['%s'] * len(names))})"
     sql = (
         f"UPDATE {table} SET {', '.join(sets)} "  # noqa: S608 - names of our models
-        f"FROM (VALUES {', '.join([row] * len(values))}) AS v "
-        f"WHERE {' AND '.join(matches)} AND {where} "
-        f"RETURNING {table}.{_quote(rows, 'id')}"
+        f"FROM {source.sql} WHERE {' AND '.join(matches)} AND {where} "
+        f"RETURNING {table}.{_quote(rows, 'id')}, {table}.{_quote(rows, returning)}"
     )
-    for each in values:
-        params += [_prepared(model, name, each[name], connection) for name in names]
-    return _ids(rows.db, sql, [*params, *where_params])
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*params, *source.params, *where_params])
+        found = cursor.fetchall()
+    converted = _converted(model, returning, [value for _, value in found], connection)
+    return dict(zip([_uuid(pk) for pk, _ in found], converted, strict=True))
 
 
 def insert_returning(
-    model: Any, *, rows: Sequence[dict[str, Any]], returning: str
+    model: Any, *, rows: Sequence[Mapping[str, Any]], returning: str
 ) -> list[Any]:
     """Insert rows with the columns that they name; return one column of each.
 
@@ -82,26 +87,62 @@ def insert_returning(
     database = router.db_for_write(model)
     connection = connections[database]
     names = list(rows[0])
+    source = _source(model, names, rows, connection)
     quoted = [_column(model, name, connection) for name in names]
     table = connection.ops.quote_name(model._meta.db_table)
-    row = f"({', '.join(['%s'] * len(names))})"
     sql = (
         f"INSERT INTO {table} ({', '.join(quoted)}) "  # noqa: S608 - our models' names
-        f"VALUES {', '.join([row] * len(rows))} "
+        f"SELECT {', '.join(source.columns.values())} FROM {source.sql} "
         f"RETURNING {_column(model, returning, connection)}"
     )
-    params = [
-        _prepared(model, name, each[name], connection)
-        for each in rows
-        for name in names
-    ]
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(sql, source.params)
         found = [value for (value,) in cursor.fetchall()]
-    column = model._meta.get_field(returning).get_col(model._meta.db_table)
+    return _converted(model, returning, found, connection)
+
+
+class _Source(NamedTuple):
+    """Rows to select from, and what each of their columns is called there."""
+
+    sql: str
+    params: list[Any]
+    columns: dict[str, str]
+
+
+def _source(
+    model: Any, names: Sequence[str], rows: Sequence[Mapping[str, Any]], connection: Any
+) -> _Source:
+    if connection.vendor == "postgresql":
+        quoted = {name: connection.ops.quote_name(name) for name in names}
+        field = model._meta.get_field
+        typed = [f"{quoted[n]} {field(n).cast_db_type(connection)}" for n in names]
+        return _Source(
+            f"json_to_recordset(%s::json) AS v({', '.join(typed)})",
+            [json.dumps(rows, default=_text, separators=(",", ":"))],
+            {name: f"v.{quoted[name]}" for name in names},
+        )
+    row = f"({', '.join(['%s'] * len(names))})"
+    return _Source(
+        f"(VALUES {', '.join([row] * len(rows))}) AS v",
+        [_prepared(model, n, each[n], connection) for each in rows for n in names],
+        {name: f"v.column{n}" for n, name in enumerate(names, start=1)},
+    )
+
+
+def _text(value: Any) -> str:
+    """Write a value as PostgreSQL reads it."""
+    if isinstance(value, uuid.UUID | date):
+        return str(value)
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    raise TypeError(type(value).__name__)
+
+
+def _converted(model: Any, name: str, values: list[Any], connection: Any) -> list[Any]:
+    column = model._meta.get_field(name).get_col(model._meta.db_table)
     for convert in connection.ops.get_db_converters(column):
-        found = [convert(value, column, connection) for value in found]
-    return found
+        values = [convert(value, column, connection) for value in values]
+    return values
 
 
 def _prepared(model: Any, name: str, value: Any, connection: Any) -> Any:
@@ -119,7 +160,8 @@ def _column(model: Any, name: str, connection: Any) -> str:
 def _ids(database: str, sql: str, params: Sequence[Any]) -> list[uuid.UUID]:
     with connections[database].cursor() as cursor:
         cursor.execute(sql, params)
-        return [
-            found if isinstance(found, uuid.UUID) else uuid.UUID(found)
-            for (found,) in cursor.fetchall()
-        ]
+        return [_uuid(found) for (found,) in cursor.fetchall()]
+
+
+def _uuid(found: Any) -> uuid.UUID:
+    return found if isinstance(found, uuid.UUID) else uuid.UUID(found)

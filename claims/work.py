@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from claims.statements import update_each_returning_ids, update_returning_ids
+from claims.statements import update_each_returning, update_returning_ids
 
 CRASH_BACKOFF_SECONDS = 1
 WORKER_LOST = "WORKER_LOST"
@@ -68,14 +68,14 @@ class WorkQuerySet(models.QuerySet[Any]):
         running = self.filter(pk__in=list(ids), status=Status.RUNNING, worker=worker)
         return set(running.update_returning_ids(lease_until=_lease()))
 
-    def complete(self, values: Sequence[dict[str, Any]]) -> set[uuid.UUID]:
-        """End work under the claims that did it; return whose claims held.
+    def complete(self, values: Sequence[dict[str, Any]]) -> dict[uuid.UUID, datetime]:
+        """End work under the claims that did it; return whose claims held, and when.
 
         One UPDATE for all. Each of ``values`` holds ``id`` and ``attempt``, the fence,
         beside what is stored: a row that is not running under that attempt is left as
         it is.
         """
-        stored = update_each_returning_ids(
+        return update_each_returning(
             self.filter(status=Status.RUNNING),
             keys=["id", "attempt"],
             constants={
@@ -86,8 +86,8 @@ class WorkQuerySet(models.QuerySet[Any]):
                 "updated_at": Now(),
             },
             values=values,
+            returning="finished_at",
         )
-        return set(stored)
 
     def reap(
         self, *, most_crashes: int, failing: dict[str, Any]

@@ -28,6 +28,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "screening.adjudicate_review",
         "screening.release_review",
         "screening.export_lists",
+        "screening.export_evidence",
         "consent.add_consent",
         "consent.change_consent",
     ),
@@ -52,6 +53,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "auditor": (
         "screening.view_review",
         "screening.view_case",
+        "screening.export_evidence",
         "consent.view_consent",
         "agreement.view_tally",
         "screening.view_events_of_no_clinic",

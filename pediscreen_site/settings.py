@@ -126,6 +126,8 @@ MIDDLEWARE = [
     "people.middleware.PersonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    # Innermost: see there.
+    "pediscreen_site.accounting.AccountingMiddleware",
 ]
 CSRF_FAILURE_VIEW = "pediscreen_site.api.errors.csrf_refused"
 ROOT_URLCONF = "pediscreen_site.urls"

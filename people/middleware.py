@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, logout
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -67,7 +68,8 @@ def surroundings_of(request: HttpRequest) -> Surroundings:
     @functools.cache
     def role() -> str:
         user = request.user
-        if not user.is_authenticated:
+        # A client of the API is no person, and has no groups.
+        if not isinstance(user, User):
             return ""
         names = sorted(user.groups.values_list("name", flat=True))
         return ", ".join([*names, *(["superuser"] if user.is_superuser else [])])

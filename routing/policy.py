@@ -7,7 +7,7 @@ decision: the same inputs give the same decision again, next year too.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from routing.errors import (
@@ -118,9 +118,9 @@ class Decision:
         """Put it into the words that are kept with the work."""
         return {
             "policy_version": POLICY_VERSION,
-            "wish": asdict(self.wish),
+            "wish": _said(self.wish),
             "top": self.top,
-            "targets": [asdict(standing) for standing in self.standings],
+            "targets": [_said(standing) for standing in self.standings],
             "candidates": [
                 {
                     "target": candidate.name,
@@ -135,6 +135,11 @@ class Decision:
                 for name, reason in self.excluded.items()
             ],
         }
+
+
+def _said(inputs: Wish | Standing) -> dict[str, Any]:
+    """Name each field and its value. None holds another dataclass, nor is changed."""
+    return {each.name: getattr(inputs, each.name) for each in fields(inputs)}
 
 
 def choose_targets(

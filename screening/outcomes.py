@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from routing.errors import RoutingError
-from routing.policy import Decision
+from routing.policy import POLICY_VERSION, Decision
 from routing.targets import Target
 from routing.tried import Tried
 from screening.models import Job
 from screening.results import CheckedResult
+
+PROMPT = ("prompt", "prompt_sha256", "schema", "schema_sha256")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,3 +49,20 @@ class Outcome:
             **self.plan.decision.explain(),
             "tries": [tried.explain() for tried in self.tries],
         }
+
+
+def made_by(outcome: Outcome) -> dict[str, str]:
+    """Name what made an answer, for the audit log, by our own configuration alone.
+
+    What the answer says of its maker may be anything, so only the commitment has it.
+    """
+    chosen = (each for each in outcome.plan.targets if each.name == outcome.target)
+    model = next((each.model for each in chosen), "")
+    provenance = outcome.tries[-1].provenance if outcome.tries else {}
+    known = {
+        "target": outcome.target,
+        "model": model,
+        "policy": POLICY_VERSION,
+        **{name: provenance[name] for name in PROMPT if name in provenance},
+    }
+    return {name: value for name, value in known.items() if value}

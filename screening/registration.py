@@ -7,13 +7,15 @@ be lost, and Redis may be away.
 from __future__ import annotations
 
 import logging
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from redis.exceptions import RedisError
-from rq.executions import Execution
+from rq.executions import Execution, ExecutionRegistry
 from rq.job import Job as RQJob
+from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
+from rq.utils import current_timestamp
 from rq.worker.base import BaseWorker, WorkerStatus
 
 from screening.models import Job
@@ -33,6 +35,7 @@ class RegisteredWorker(BaseWorker):
     def __init__(self, *, name: str) -> None:
         self.queue = open_queue()
         super().__init__([self.queue], name=name, serializer=JSONSerializer)
+        self.started = StartedJobRegistry(queue=self.queue)
         self.executions_of: dict[UUID, Execution] = {}
 
     def register(self) -> None:
@@ -58,34 +61,55 @@ class RegisteredWorker(BaseWorker):
             logger.warning("Redis took no farewell (%s)", type(exc).__name__)
 
     def note_started(self, ids: list[UUID], jobs: list[Job]) -> None:
-        """List the jobs as started; drop the entries of rings that came twice."""
+        """List the jobs as started; drop the entries of rings that came twice.
+
+        What RQ would write job by job is written for all of them at once.
+        """
         claimed = {job.pk for job in jobs}
         seconds = int(2 * settings.ROUTING_TIMEOUT_SECONDS) + 120
+        begun = [self._execution(pk) for pk in claimed]
+        twice = [RQJob.key_for(str(pk)) for pk in ids if pk not in claimed]
         try:
             with self.connection.pipeline(transaction=False) as pipeline:
-                for pk in ids:
-                    entry = self._entry(pk)
-                    if pk not in claimed:
-                        pipeline.delete(entry.key)
-                        continue
-                    pipeline.hset(entry.key, "status", "started")
-                    execution = Execution.create(entry, seconds, pipeline, self.name)
-                    self.executions_of[pk] = execution
+                if twice:
+                    pipeline.delete(*twice)
+                for execution in begun:
+                    job_id = execution.job_id
+                    pipeline.hset(RQJob.key_for(job_id), "status", "started")
+                    execution.save(ttl=seconds, pipeline=pipeline)
+                    ExecutionRegistry(job_id, self.connection).add(
+                        execution, seconds, pipeline
+                    )
+                if begun:
+                    keys = [execution.composite_key for execution in begun]
+                    until = current_timestamp() + seconds
+                    pipeline.zadd(self.started.key, dict.fromkeys(keys, until))
+                    pipeline.sadd(begun[0].worker_executions_key, *keys)
+                    pipeline.expire(begun[0].worker_executions_key, seconds + 60)
                 self.set_state(WorkerStatus.BUSY, pipeline=pipeline)
                 pipeline.execute()
         except RedisError as exc:
             logger.warning("Redis took no notes (%s)", type(exc).__name__)
+        self.executions_of |= {UUID(each.job_id): each for each in begun}
 
     def note_ended(self, jobs: list[Job], *, idle: bool) -> None:
         """Remove all trace of the jobs: what became of them is in their rows."""
+        ended = [
+            execution
+            for job in jobs
+            if (execution := self.executions_of.pop(job.pk, None)) is not None
+        ]
+        keys = [execution.composite_key for execution in ended]
         try:
             with self.connection.pipeline(transaction=False) as pipeline:
-                for job in jobs:
-                    entry = self._entry(job.pk)
-                    execution = self.executions_of.pop(job.pk, None)
-                    if execution is not None:
-                        execution.delete(entry, pipeline)
-                    pipeline.delete(entry.key)
+                if ended:
+                    pipeline.zrem(self.started.key, *keys)
+                    pipeline.srem(ended[0].worker_executions_key, *keys)
+                for execution in ended:
+                    registry = ExecutionRegistry(execution.job_id, self.connection)
+                    registry.remove(execution, pipeline)
+                entries = [RQJob.key_for(str(job.pk)) for job in jobs]
+                pipeline.delete(*entries, *(execution.key for execution in ended))
                 pipeline.hincrby(self.key, "successful_job_count", len(jobs))
                 if idle:
                     self.set_state(WorkerStatus.IDLE, pipeline=pipeline)
@@ -93,7 +117,5 @@ class RegisteredWorker(BaseWorker):
         except RedisError as exc:
             logger.warning("Redis took no notes (%s)", type(exc).__name__)
 
-    def _entry(self, pk: UUID) -> RQJob:
-        entry = RQJob(str(pk), connection=self.connection, serializer=JSONSerializer)
-        entry.origin = self.queue.name
-        return entry
+    def _execution(self, pk: UUID) -> Execution:
+        return Execution(uuid4().hex, str(pk), self.connection, self.name)

@@ -107,10 +107,15 @@ def meaning_of(draft: Report, report: Report) -> str:
 
 def digest_of(content: Mapping[str, Any]) -> str:
     """Return the SHA-256 of signed content, as hex of its canonical JSON."""
+    return hashlib.sha256(signed_bytes(content)).hexdigest()
+
+
+def signed_bytes(content: Mapping[str, Any]) -> bytes:
+    """Write signed content as its digest is taken of it. It holds no fractions."""
     canonical = json.dumps(
         content, sort_keys=True, ensure_ascii=False, separators=(",", ":")
     )
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return canonical.encode()
 
 
 def lowers_refer(listed: str, risk: str) -> bool:

@@ -21,7 +21,13 @@ hypothesis_settings.load_profile("calm")
 
 @pytest.fixture(autouse=True)
 def looked_at_nothing_yet() -> Iterator[None]:
-    """The desk looks anew at what is wrong, not at what the test before saw."""
+    """The desk looks anew at what is wrong, not at what the test before saw.
+
+    And nobody has read anything yet.
+    """
+    reading = sys.modules.get("audit.reading")
+    if reading is not None:
+        reading.RECENT.forget()
     yield
     notices = sys.modules.get("pediscreen_site.notices")
     if notices is not None:

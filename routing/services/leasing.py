@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.services import record
-from claims.statements import update_each_returning_ids
+from claims.statements import update_each_returning
 from routing.errors import AgentReportedFailure, RoutingError
 from routing.fairness import PRIORITIES, Fairness
 from routing.models import Agent, Task
@@ -233,7 +233,7 @@ def _claim(standing: Standing, chosen: Sequence[uuid.UUID]) -> list[Task]:
         explained = decisions[task].explain() | {LEASED_BY: standing.name}
         entry = TaskOutcome(task=task, explained=explained).explain()
         task.route = [*task.route, entry][-KEPT_ROUTES:]
-    update_each_returning_ids(
+    update_each_returning(
         Task.objects.filter(status=Task.Status.RUNNING),
         keys=["id", "attempt"],
         constants={"agent_id": standing.name},
@@ -241,6 +241,7 @@ def _claim(standing: Standing, chosen: Sequence[uuid.UUID]) -> list[Task]:
             {"id": task.pk, "attempt": task.attempt, "route": task.route}
             for task in claimed
         ],
+        returning="attempt",
     )
     record(task_event(t, Action.TASK_STARTED, f"worker:{worker}") for t in claimed)
     return claimed

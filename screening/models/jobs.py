@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from audit.proofs.commitments import SALT_BYTES, new_salt
 from claims.work import Work, WorkQuerySet
 from screening.models.cases import Case
 from screening.models.clinics import Clinic
@@ -31,6 +32,12 @@ class Job(Work):
     client = models.CharField(max_length=64, editable=False, help_text="The API key.")
     priority = models.CharField(max_length=8, choices=PRIORITIES, default="normal")
     payload = models.JSONField(help_text="The submission, as it was accepted.")
+    salt = models.BinaryField(
+        max_length=SALT_BYTES,
+        default=new_salt,
+        null=True,
+        help_text="Opens the audit log's commitments. Without it they say nothing.",
+    )
 
     target = models.CharField(
         max_length=64, blank=True, default="", db_default="", editable=False
@@ -79,6 +86,7 @@ class Job(Work):
         ordering = ["-created_at", "-id"]
         permissions = [
             ("read_words", "Can read what was reported of a child, and drafts"),
+            ("export_evidence", "Can export the evidence of a case"),
         ]
         indexes = [
             models.Index(

@@ -22,7 +22,8 @@ from audit.services import record
 from consent.configured import required_scopes
 from consent.decision import Grant
 from consent.services import grants_of
-from milestones.rules import assess
+from milestones.evidence import gather
+from milestones.rules import decide
 from routing.circuits import Circuits
 from routing.client import ModelClient
 from routing.configured import endpoint_rules
@@ -41,6 +42,14 @@ from screening.outcomes import Outcome, Plan
 from screening.results import check_result
 from screening.services.settlement import settle
 
+UNREAD = (
+    *("result", "result_problems", "model_id", "model_risk", "rules_risk", "risk"),
+    *("target", "error_code", "error", "crashes", "not_before", "lease_until"),
+    *("worker", "updated_at", "started_at", "finished_at"),
+    *("clinic__name", "case__clinic", "case__created_at"),
+)
+"""What is not needed of a job from its claim until it is settled."""
+
 
 def claim_jobs(job_ids: Iterable[UUID], *, worker: str) -> list[Job]:
     """Take those of the jobs that are due, with one audit event each.
@@ -55,7 +64,7 @@ def claim_jobs(job_ids: Iterable[UUID], *, worker: str) -> list[Job]:
         jobs = list(
             Job.objects.filter(pk__in=taken)
             .select_related("case", "clinic")
-            .defer("result", "result_problems")
+            .defer(*UNREAD)
         )
         record(job_event(job, Action.JOB_STARTED, f"worker:{worker}") for job in jobs)
     return jobs
@@ -216,11 +225,14 @@ def with_rules(outcome: Outcome) -> Outcome:
     if outcome.result is None:
         return outcome
     payload = outcome.job.payload
-    rules = assess(
-        age_months=payload.get("age_months"),
-        gestational_weeks=payload.get("gestational_weeks"),
-        answers=payload.get("milestones"),
-        flags=payload.get("flags"),
-        observations=payload.get("observations", ""),
+    # No more than the risk is kept: the words of a whole assessment are not written.
+    risk, _ = decide(
+        gather(
+            age_months=payload.get("age_months"),
+            gestational_weeks=payload.get("gestational_weeks"),
+            answers=payload.get("milestones") or {},
+            flags=payload.get("flags") or {},
+            observations=payload.get("observations", ""),
+        )
     )
-    return replace(outcome, rules_risk=rules["risk"])
+    return replace(outcome, rules_risk=risk)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from milestones.ages import corrected_months
@@ -15,28 +14,34 @@ from milestones.clock import DUE, days_left, next_window
 from screening.models import Clinic, Job, Review
 from screening.outcomes import Outcome
 
+NO_WINDOW = {"window_months": None, "window_closes_on": None}
 
-def open_review(outcome: Outcome, risk: str) -> Review:
-    """Begin the clinician's side as a copy of the draft, as far as it is usable.
 
-    The review is not stored yet.
+def open_review(outcome: Outcome, risk: str, *, ended_at: datetime) -> dict[str, Any]:
+    """List what the clinician's side begins with: a copy of the draft, if it is usable.
+
+    All other columns of a `Review` are left to their defaults in the database. It is
+    due so long after the job's end, by the database's clock.
     """
     assert outcome.result is not None
-    usable = outcome.result.raw if not outcome.result.problems else {}
-    return Review(
-        job_id=outcome.job.pk,
-        clinic_id=outcome.job.clinic_id,
-        due_at=Now() + due_within(outcome.job, risk),
-        risk=risk,
-        summary=usable.get("summary", []),
-        recommendations=usable.get("recommendations", []),
-        parent_text=usable.get("parent_text") or "",
-        second_read_for=_second_read_for(usable),
-        listed_risk=risk,
-        draft_risk=outcome.result.risk,
-        confidence=usable.get("confidence"),
-        **facts_of(outcome.job),
-    )
+    job, result = outcome.job, outcome.result
+    usable = result.raw if not result.problems else {}
+    return {
+        "job": job.pk,
+        "clinic": job.clinic_id,
+        "state": Review.State.REQUIRES_REVIEW,
+        "due_at": ended_at + due_within(job, risk),
+        "risk": risk,
+        "summary": usable.get("summary", []),
+        "recommendations": usable.get("recommendations", []),
+        "parent_text": usable.get("parent_text") or "",
+        "second_read_for": _second_read_for(usable),
+        "listed_risk": risk,
+        "draft_risk": result.risk,
+        "confidence": usable.get("confidence"),
+        **NO_WINDOW,
+        **facts_of(job),
+    }
 
 
 def due_within(job: Job, risk: str) -> timedelta:

@@ -180,18 +180,22 @@ def _reason(content: Mapping[str, Any]) -> str:
     return ": ".join(part for part in (label, text.strip()) if part)
 
 
-def _addition(addendum: Addendum) -> Addition:
-    content = {
+def addendum_content(addendum: Addendum) -> dict[str, Any]:
+    """Return exactly what was signed of an addendum."""
+    return {
         "review": addendum.review_id,
         "number": addendum.number,
         "text": addendum.text,
         "signed_by": addendum.signed_off_by_id,
     }
+
+
+def _addition(addendum: Addendum) -> Addition:
     return Addition(
         number=addendum.number,
         text=addendum.text,
         signer=addendum.signer_name,
         signed_at=addendum.signed_off_at,
         digest=addendum.content_digest,
-        is_whole=digest_of(content) == addendum.content_digest,
+        is_whole=digest_of(addendum_content(addendum)) == addendum.content_digest,
     )

@@ -18,10 +18,12 @@ from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.services import record
+from claims.statements import insert_returning
 from routing.errors import TargetsResting, TryAnother, UnusableAnswer
+from screening.documents.committed import commitment, draft_bytes
 from screening.events import job_event
 from screening.models import Job, Review
-from screening.outcomes import Outcome
+from screening.outcomes import Outcome, made_by
 from screening.results import listed_risk
 from screening.services.opening import open_review
 from screening.services.webhooks.outbox import News, completed, tell
@@ -76,18 +78,24 @@ def _complete(outcomes: Sequence[Outcome], worker: str) -> list[News]:
     drafts = [_draft(outcome) for outcome in outcomes]
     held = Job.objects.complete(drafts)
     pairs = list(zip(outcomes, drafts, strict=True))
-    Review.objects.bulk_create(
-        open_review(outcome, draft["risk"])
+    reviews = [
+        open_review(outcome, draft["risk"], ended_at=held[outcome.job.pk])
         for outcome, draft in pairs
         if outcome.job.pk in held
-    )
+    ]
+    if reviews:
+        insert_returning(Review, rows=reviews, returning="id")
     record(
         job_event(
-            outcome.job, Action.JOB_COMPLETED, f"worker:{worker}", target=outcome.target
+            outcome.job,
+            Action.JOB_COMPLETED,
+            f"worker:{worker}",
+            **made_by(outcome),
+            **commitment(draft_bytes(draft["id"], draft), salt=outcome.job.salt),
         )
         if outcome.job.pk in held
         else job_event(outcome.job, Action.STALE_RESULT_REFUSED, f"worker:{worker}")
-        for outcome in outcomes
+        for outcome, draft in pairs
     )
     return [completed(outcome.job) for outcome in outcomes if outcome.job.pk in held]
 

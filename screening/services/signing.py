@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from audit.actions import Action
 from audit.services import count_of, record
 from people.services.factors import needs_code, use_code
+from screening.documents.committed import commitment
 from screening.errors import NotReady, NotYours, StalePage, WrongPassword
 from screening.models import Addendum, Review, SecondRead, Signature
 from screening.reports import (
@@ -26,6 +27,7 @@ from screening.reports import (
     meaning_of,
     outcome_of,
     report_of,
+    signed_bytes,
 )
 from screening.results import UNCLASSIFIED
 from screening.safety import unacknowledged, unsafe_for_family
@@ -122,6 +124,7 @@ def sign_off(
                     version=version,
                     outcome=values["outcome"],
                     digest=values["content_digest"],
+                    **commitment(signed_bytes(values["content"]), salt=found.job.salt),
                 )
             ]
         )
@@ -159,7 +162,8 @@ def add_addendum(
         if not signed.exists():
             raise NotReady("Only a signed report has addenda.")
         # Locks the review, so that two addenda get two numbers.
-        Review.objects.select_for_update().get(pk=review.pk)
+        locked = Review.objects.select_for_update(of=("self",))
+        salt = locked.select_related("job").get(pk=review.pk).job.salt
         last = Addendum.objects.filter(review=review).aggregate(Max("number"))
         number = (last["number__max"] or 0) + 1
         content = {
@@ -184,6 +188,7 @@ def add_addendum(
                     user,
                     number=number,
                     digest=addendum.content_digest,
+                    **commitment(signed_bytes(content), salt=salt),
                 )
             ]
         )

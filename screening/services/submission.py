@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from audit.actions import Action
+from audit.proofs.commitments import new_salt
 from audit.services import Event, record
 from claims.statements import insert_returning
 from consent.configured import required_scopes
@@ -22,6 +23,7 @@ from routing.errors import ConsentRequired
 from routing.permissions import permit
 from routing.policy import Wish
 from screening import queue
+from screening.documents.committed import commitment, input_bytes
 from screening.errors import IdempotencyKeyBusy, IdempotencyKeyReused
 from screening.models import Case, Clinic, IdempotencyKey, Job
 from screening.services.webhooks.callbacks import refused_callbacks
@@ -44,6 +46,7 @@ class Submission:
     endpoint: str = "submit"
     idempotency_key: str = ""
     job_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    salt: bytes = field(default_factory=new_salt, repr=False)
 
     def fingerprint(self) -> str:
         """Tell whether another request under the same key asks for the same."""
@@ -242,6 +245,7 @@ def _store(
                 "client": client,
                 "priority": submission.priority,
                 "payload": submission.payload,
+                "salt": submission.salt,
             }
             for submission in submissions
         ],
@@ -257,7 +261,13 @@ def _store(
             clinic=clinic.slug,
             case_id=submission.case_id,
             job_id=submission.job_id,
-            detail={"priority": submission.priority},
+            detail={
+                "priority": submission.priority,
+                **commitment(
+                    input_bytes(submission.job_id, submission.payload),
+                    salt=submission.salt,
+                ),
+            },
         )
         for submission in submissions
     )

@@ -293,7 +293,7 @@ def test_the_grants_of_a_case_are_the_newest_versions_as_they_stand():
     }
 
 
-def test_a_batch_is_read_with_one_query_and_each_case_is_in_the_answer(
+def test_a_batch_is_read_with_two_queries_and_each_case_is_in_the_answer(
     django_assert_num_queries,
 ):
     give()
@@ -303,7 +303,7 @@ def test_a_batch_is_read_with_one_query_and_each_case_is_in_the_answer(
     asked = [("riverside", "RC-2041"), ("riverside", "RC-2041"), ("north", "RC-9")]
     asked += [("riverside", f"unknown-{n}") for n in range(1500)]
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         found = grants_of(case for case in asked)
 
     assert set(found) == set(asked)
@@ -325,6 +325,18 @@ def test_a_batch_is_read_with_one_query_and_each_case_is_in_the_answer(
             ),
         ),
     }
+
+
+@pytest.mark.parametrize("required", [[], ["screening"]])
+def test_one_query_tells_that_no_case_of_a_batch_has_a_consent(
+    required, settings, django_assert_num_queries
+):
+    settings.CONSENT_REQUIRED_SCOPES = frozenset(required)
+    give(clinic="north")
+    asked = [("riverside", f"unknown-{n}") for n in range(3)]
+
+    with django_assert_num_queries(1):
+        assert grants_of(asked) == dict.fromkeys(asked, ())
 
 
 def test_of_no_cases_there_is_nothing_to_read(django_assert_num_queries):

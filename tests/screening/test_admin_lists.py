@@ -43,6 +43,7 @@ def jobs(admin_client: Any) -> list[Job]:
 
 def queries_of(client: Any, path: str) -> int:
     client.get("/admin/")  # looks for what is wrong, as some page does now and then
+    client.get(path)  # that somebody looks is written down now and then
     with CaptureQueriesContext(
         connection,
     ) as captured:

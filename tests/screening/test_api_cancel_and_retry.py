@@ -40,7 +40,8 @@ def post(api, job_id, step, **headers):
 
 
 def actions(job):
-    return list(Audit.objects.for_job(job.pk).values_list("action", flat=True))
+    events = Audit.objects.for_job(job.pk).changing()
+    return list(events.values_list("action", flat=True))
 
 
 @pytest.mark.parametrize("status", ["PENDING", "RUNNING"])

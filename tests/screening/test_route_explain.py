@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from audit.models import Audit
 from routing.policy import POLICY_VERSION, Standing, Wish, choose_targets
 from screening.models import Job
 from screening.services.execution import run_job
@@ -152,8 +153,11 @@ def test_the_inputs_of_a_later_policy_are_not_replayed():
     assert "  not replayed: its inputs are those of another policy" in explain(job.pk)
 
 
-def test_nothing_is_written(django_assert_num_queries):
+def test_that_somebody_asked_is_written_and_nothing_else(django_assert_num_queries):
     job = kept()
+    explain(job.pk)
+    event = Audit.objects.for_job(job.pk).latest("id")
+    assert (event.action, event.actor) == ("record.read", "system:route_explain")
 
     with django_assert_num_queries(1):
         explain(job.pk)

@@ -24,6 +24,8 @@ from tests.system.stack import Stack
 
 SETTINGS = ROOT / "pediscreen_site" / "settings.py"
 READERS = {
+    "file",
+    "signing_keys",
     "choice",
     "choices",
     "database",

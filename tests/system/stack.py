@@ -351,10 +351,12 @@ class Stack:
             connection.execute(sql)
 
     def events(self) -> dict[str, list[str]]:
-        """Return each job's audit actions, in order."""
+        """Return each job's audit actions, in order; who looked is not among them."""
         found: dict[str, list[str]] = {}
         for job_id, action in self.rows(
-            "SELECT job_id, action FROM audit_audit ORDER BY id"
+            "SELECT job_id, action FROM audit_audit WHERE action NOT IN ("
+            "'record.read', 'access.denied', 'request.refused', 'request.answered') "
+            "ORDER BY id"
         ):
             found.setdefault(str(job_id).replace("-", ""), []).append(action)
         return found

@@ -15,9 +15,7 @@ from audit.proofs.keys import KeyRefused, SignerKey
 class Command(BaseCommand):
     """Print a new key, or write it to a file that only its owner can read."""
 
-    help = (
-        "Make a key that signs the audit log. NAME is the log's: clinic.example/audit."
-    )
+    help = "Make a key that signs the audit log, and print the public one."
     requires_system_checks: Any = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

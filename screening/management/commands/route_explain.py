@@ -11,7 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from routing.policy import POLICY_VERSION, replay
 from screening.models import Job
+from screening.services.reading import note_explained
 
+ACTOR = "system:route_explain"
 Kept = Mapping[str, Any]
 TERMS = ("capabilities", "triage", "slowness", "privacy")
 
@@ -32,9 +34,14 @@ class Command(BaseCommand):
             CommandError: there is no such job.
         """
         try:
-            found = Job.objects.only("status", "target", "route").get(pk=UUID(job))
+            found = (
+                Job.objects.select_related("clinic", "case")
+                .only("status", "target", "route", "clinic__slug", "case__case_id")
+                .get(pk=UUID(job))
+            )
         except (ValueError, Job.DoesNotExist):
             raise CommandError("There is no such job.") from None
+        note_explained(found, actor=ACTOR)
         if not found.route:
             self.stdout.write("No model server has been asked yet.")
         for attempt in found.route:

@@ -8,10 +8,11 @@ import re
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit import check
+from audit import check, check_evidence
 from audit.proofs import canonical, commitments, merkle
 from audit.proofs.bundles import consistency_bundle, inclusion_bundle
 from audit.proofs.checkpoints import Checkpoint
+from audit.proofs.contents import content_bytes
 from audit.proofs.keys import SignerKey
 from audit.proofs.notes import LARGEST_NOTE, MOST_SIGNATURES
 from tests.audit.proofs import vectors
@@ -104,3 +105,17 @@ def test_the_id_of_a_key_is_worked_out_as_shown():
 
     assert f"`{OLD_KEY.verifier.key_id.hex()}`" in TEXT
     assert base64.b64encode(b"\x01" + public).decode() in TEXT
+
+
+def test_the_numbers_of_contents_are_written_as_shown():
+    shown = {"3": 3.0, "0": -0.0, "0.62": 0.62, "1e-07": 1e-7, "1e+16": 1e16}
+
+    for text, number in shown.items():
+        assert f"`{text}`" in TEXT
+        assert content_bytes([number]) == f"[{text}]".encode()
+
+
+def test_the_events_with_a_commitment_are_as_shown():
+    rows = re.findall(r"^\| `((?:job|review)\.[a-z_]+)` \|", TEXT, re.M)
+
+    assert rows == list(check_evidence.OPENED_BY)

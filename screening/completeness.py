@@ -1,0 +1,119 @@
+"""Whether the audit log is complete: each job and each signature has its event.
+
+Asked by `audit_verify`, of the database in one query each. A job that is gone is not
+asked about: what became of it the log says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Subquery
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce
+
+from audit.actions import Action
+from audit.models import Audit
+from audit.verification import Gap
+from screening.models import Addendum, Job, Signature
+
+AT_ONCE = 2000
+ENDS = {
+    Job.Status.DONE: Action.JOB_COMPLETED,
+    Job.Status.FAILED: Action.JOB_FAILED,
+    Job.Status.CANCELLED: Action.JOB_CANCELLED,
+}
+
+
+def not_submitted() -> Iterator[UUID]:
+    """List the jobs of which no event says that they were submitted."""
+    submitted = _events(Action.JOB_SUBMITTED, job=OuterRef("pk"))
+    return _ids(Job.objects.filter(~Exists(submitted)))
+
+
+def submitted_twice() -> Iterator[UUID]:
+    """List the jobs that were submitted more than once, by the log."""
+    twice = (
+        Audit.objects.filter(action=Action.JOB_SUBMITTED)
+        .order_by()
+        .values("job_id")
+        .annotate(times=Count("pk"))
+        .filter(times__gt=1)
+    )
+    return _ids(Job.objects.filter(pk__in=twice.values("job_id")))
+
+
+def not_ended() -> Iterator[UUID]:
+    """List the jobs that have ended, and of which no event says so.
+
+    One that was sent again must have its end after that.
+    """
+    for status, action in ENDS.items():
+        replayed = (
+            _events(Action.JOB_REPLAYED, job=OuterRef("job_id"))
+            .order_by()
+            .values("job_id")
+            .annotate(last=Max("pk"))
+            .values("last")
+        )
+        ended = _events(action, job=OuterRef("pk")).filter(
+            pk__gt=Coalesce(Subquery(replayed), 0)
+        )
+        yield from _ids(Job.objects.filter(~Exists(ended), status=status))
+
+
+def signature_without_event() -> Iterator[UUID]:
+    """List the jobs with a signature whose digest no event has."""
+    signed = _events(Action.REVIEW_SIGNED, job=OuterRef("review__job_id"))
+    return _ids(Signature.objects.filter(~Exists(_of_digest(signed))), "review__job_id")
+
+
+def addendum_without_event() -> Iterator[UUID]:
+    """List the jobs with an addendum whose digest no event has."""
+    added = _events(Action.REVIEW_ADDED_TO, job=OuterRef("review__job_id"))
+    return _ids(Addendum.objects.filter(~Exists(_of_digest(added))), "review__job_id")
+
+
+GAPS = (
+    Gap(
+        kind="job_not_submitted",
+        words="no event says that the job was submitted",
+        jobs=not_submitted,
+    ),
+    Gap(
+        kind="job_submitted_twice",
+        words="more than one event says that the job was submitted",
+        jobs=submitted_twice,
+    ),
+    Gap(
+        kind="job_not_ended",
+        words="the job has ended, and no event says so",
+        jobs=not_ended,
+    ),
+    Gap(
+        kind="signature_without_event",
+        words="a report is signed, and no event has its digest",
+        jobs=signature_without_event,
+    ),
+    Gap(
+        kind="addendum_without_event",
+        words="an addendum is signed, and no event has its digest",
+        jobs=addendum_without_event,
+    ),
+)
+
+
+def _events(action: Action, *, job: Any) -> QuerySet[Audit]:
+    return Audit.objects.filter(action=action, job_id=job)
+
+
+def _of_digest(events: QuerySet[Audit]) -> QuerySet[Audit]:
+    return events.annotate(digest=KT("detail__digest")).filter(
+        digest=OuterRef("content_digest")
+    )
+
+
+def _ids(rows: QuerySet[Any], field: str = "pk") -> Iterator[UUID]:
+    return rows.order_by().values_list(field, flat=True).iterator(AT_ONCE)

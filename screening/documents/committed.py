@@ -1,0 +1,45 @@
+"""What the audit log holds somebody to, and its bytes. docs/audit-format.md has them.
+
+The same function writes the bytes when something happens and when its evidence is made,
+then from what is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from audit.proofs.commitments import commit
+from audit.proofs.contents import content_bytes
+
+OF_DRAFT = (
+    *("attempt", "target", "result", "result_problems"),
+    *("model_id", "model_risk", "rules_risk", "risk"),
+)
+"""What is stored of an answer, beside the way that it came."""
+
+
+def input_bytes(job_id: UUID, payload: Mapping[str, Any]) -> bytes:
+    """Write what was submitted, as it was accepted."""
+    return content_bytes({"job_id": str(job_id), "submitted": payload})
+
+
+def draft_bytes(job_id: UUID, values: Mapping[str, Any]) -> bytes:
+    """Write a draft with how it was made, from what is stored of it.
+
+    Of the route it is the last entry: the try that was answered, with the versions of
+    policy and prompt.
+    """
+    kept = {name: values[name] for name in OF_DRAFT}
+    route = values["route"][-1:]
+    return content_bytes({"job_id": str(job_id), "made": route, **kept})
+
+
+def commitment(content: bytes, *, salt: bytes | memoryview | None) -> dict[str, str]:
+    """Return what an event's detail says of a content; nothing if its salt is erased.
+
+    Raises:
+        ValueError: the salt is not 32 bytes.
+    """
+    return {"commitment": commit(content, salt=bytes(salt))} if salt else {}

@@ -1,0 +1,74 @@
+"""A content has one form in bytes, before it is stored and after it is read again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit.proofs.contents import content_bytes
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "written"),
+    [
+        ({"b": 1, "a": "é"}, b'{"a":"\\u00e9","b":1}'),
+        ([1.0, -0.0, 0.1, 2.50], b"[1,0,0.1,2.5]"),
+        ([1e16, 10**16, 10**300, 1e300], b"[1e+16,1e+16,1e+300,1e+300]"),
+        ([2**53 - 1, -(2**53) + 1], b"[9007199254740991,-9007199254740991]"),
+        ([2**53], b"[9007199254740992.0]"),
+        ([1e-7, 5e-324], b"[1e-07,5e-324]"),
+        ([True, False, None, ()], b"[true,false,null,[]]"),
+        ("\ud800\0/", b'"\\ud800\\u0000/"'),
+        ({"\U0001f600": 1, "\ufb33": 2, "a": 3},
+         b'{"a":3,"\\ufb33":2,"\\ud83d\\ude00":1}'),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_it_is_written_as_the_document_says(content, written):
+    assert content_bytes(content) == written
+
+
+def test_a_number_beyond_the_largest_float_stays_what_it_is():
+    assert content_bytes([10**400]) == f"[{10**400}]".encode()
+
+
+@given(JSON)
+def test_what_is_written_is_read_and_written_the_same(content):
+    written = content_bytes(content)
+
+    assert content_bytes(json.loads(written)) == written
+    assert written.isascii()
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_written_as_a_decimal_database_does_is_the_same(value):
+    assert content_bytes(json.loads(f"{value:.340f}")) == content_bytes(value)
+    assert content_bytes(json.loads(f"{value:.340f}")) == content_bytes(
+        json.loads(repr(value))
+    )
+
+
+@given(JSON, JSON)
+def test_two_contents_that_differ_in_more_than_how_numbers_are_written_differ(a, b):
+    if content_bytes(a) == content_bytes(b):
+        assert json.loads(content_bytes(a)) == json.loads(content_bytes(b))
+
+
+def test_what_is_not_json_is_refused():
+    with pytest.raises(TypeError):
+        content_bytes({"a": b"bytes"})

@@ -1,0 +1,164 @@
+"""Whether the log is complete: each job and each signature has its event."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from audit.actions import Action
+from audit.models import Audit
+from audit.verification import Verdict
+from routing.errors import ModelServerRejected
+from screening.completeness import GAPS
+from screening.events import job_event
+from screening.models import Addendum, Job, Review
+from screening.results import check_result
+from screening.services.execution import claim_jobs, with_rules
+from screening.services.intervention import cancel_job, replay_job
+from screening.services.settlement import settle
+from screening.services.signing import add_addendum, record
+from tests.audit.tampering import kinds, look, make_log, run, unlock_all
+from tests.screening.making import claimed_job, make_job, outcome
+from tests.screening.signing import PASSWORD, sign
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
+ANSWER = {"risk": "monitor", "summary": ["Says two words."], "model_id": "m-1"}
+
+
+def complete() -> Verdict:
+    return look(gaps=GAPS)
+
+
+def done(job: Job) -> Job:
+    result = check_result(ANSWER, case_id=job.case.case_id)
+    settle([with_rules(outcome(job, target="edge", result=result))], worker="w1")
+    return job
+
+
+def failed(job: Job) -> Job:
+    settle([outcome(job, error=ModelServerRejected("x"))], worker="w1")
+    return Job.objects.get(pk=job.pk)
+
+
+def signed(job: Job) -> Review:
+    review = Review.objects.select_related("job__case", "job__clinic").get(job=job)
+    return sign(review)
+
+
+@pytest.fixture
+def jobs() -> dict[str, Job]:
+    """Jobs in every state, one of them run twice, one signed and added to."""
+    made = {
+        "waiting": make_job(case_id="a"),
+        "running": claimed_job(case_id="b"),
+        "done": done(claimed_job(case_id="c")),
+        "failed": failed(claimed_job(case_id="d")),
+        "cancelled": make_job(case_id="e"),
+        "again": failed(claimed_job(case_id="f")),
+    }
+    cancel_job(made["cancelled"], actor="user:1")
+    replay_job(made["again"], actor="user:1")
+    [again] = claim_jobs([made["again"].pk], worker="w1")
+    failed(again)
+    replay_job(made["again"], actor="user:1")
+    [again] = claim_jobs([made["again"].pk], worker="w1")
+    done(again)
+    review = signed(made["done"])
+    for text in ("Hears well.", "Sees well."):
+        add_addendum(review, user=review.signed_off_by, password=PASSWORD, text=text)
+    return made
+
+
+def forget(job: Job, action: Action, *, newest: bool = False) -> None:
+    """Take the events away; what is not sealed leaves no other trace."""
+    unlock_all()
+    gone = Audit.objects.for_job(job.pk).filter(action=action).order_by("-pk")
+    for pk in gone.values_list("pk", flat=True)[: 1 if newest else None]:
+        run("DELETE FROM audit_pending WHERE event_id = %s", pk)
+        run("DELETE FROM audit_audit WHERE id = %s", pk)
+
+
+def expect(kind: str, job: Job) -> None:
+    verdict = complete()
+
+    assert kinds(verdict) == {kind}
+    assert {each.job for each in verdict.findings.shown()} == {str(job.pk)}
+
+
+def test_jobs_in_every_state_have_their_events(jobs):
+    assert {job.status for job in Job.objects.all()} == set(Job.Status)
+    assert Addendum.objects.count() == 2
+    assert complete().is_whole
+    make_log(1)
+    assert complete().is_whole
+
+
+@pytest.mark.parametrize("state", ["waiting", "done", "cancelled"])
+def test_a_job_whose_submission_the_log_has_not_is_found(jobs, state):
+    forget(jobs[state], Action.JOB_SUBMITTED)
+
+    expect("job_not_submitted", jobs[state])
+
+
+def test_a_job_that_was_submitted_twice_by_the_log_is_found(jobs):
+    record([job_event(jobs["done"], Action.JOB_SUBMITTED, "key:test")])
+
+    expect("job_submitted_twice", jobs["done"])
+
+
+@pytest.mark.parametrize(
+    ("state", "action"),
+    [
+        ("done", Action.JOB_COMPLETED),
+        ("again", Action.JOB_COMPLETED),
+        ("failed", Action.JOB_FAILED),
+        ("cancelled", Action.JOB_CANCELLED),
+    ],
+)
+def test_a_job_whose_end_the_log_has_not_is_found(jobs, state, action):
+    forget(jobs[state], action)
+
+    expect("job_not_ended", jobs[state])
+
+
+def test_a_job_that_was_run_again_must_have_ended_again(jobs):
+    job = jobs["failed"]
+    replay_job(job, actor="user:1")
+    [again] = claim_jobs([job.pk], worker="w1")
+    failed(again)
+    assert complete().is_whole
+
+    forget(job, Action.JOB_FAILED, newest=True)
+
+    expect("job_not_ended", job)
+
+
+def test_a_signature_that_the_log_has_not_is_found(jobs):
+    forget(jobs["done"], Action.REVIEW_SIGNED)
+
+    expect("signature_without_event", jobs["done"])
+
+
+@pytest.mark.parametrize("newest", [True, False])
+def test_an_addendum_that_the_log_has_not_is_found(jobs, newest):
+    forget(jobs["done"], Action.REVIEW_ADDED_TO, newest=newest)
+
+    expect("addendum_without_event", jobs["done"])
+    assert complete().findings.total == (1 if newest else 2)
+
+
+def test_a_signature_under_another_content_than_the_logs_is_found(jobs):
+    unlock_all()
+    event = Audit.objects.get(action=Action.REVIEW_SIGNED)
+    other = {**event.detail, "digest": "0" * 64}
+    run("UPDATE audit_audit SET detail = %s WHERE id = %s", json.dumps(other), event.pk)
+
+    assert kinds(complete()) == {"column_differs", "signature_without_event"}
+
+
+def test_asking_costs_no_more_queries_for_more_jobs(
+    jobs, django_assert_max_num_queries
+):
+    with django_assert_max_num_queries(7):
+        assert [list(gap.jobs()) for gap in GAPS] == [[], [], [], [], []]
