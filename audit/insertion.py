@@ -11,10 +11,11 @@ from django.db import connection
 
 from audit.entries import Event, Text
 
-COLUMNS = (
-    "event_id, action, actor, clinic, case_id, job_id, attempt, request_id, detail, "
-    "canonical"
+TOLD = (
+    *("event_id", "action", "actor", "clinic", "case_id", "job_id", "attempt"),
+    *("request_id", "detail"),
 )
+COLUMNS = f"{', '.join(TOLD)}, canonical"
 # The column has the same function for its default, and one statement has one time: it
 # cannot differ from the text.
 TIME = {
@@ -22,19 +23,25 @@ TIME = {
     """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
     "sqlite": "strftime('%%Y-%%m-%%dT%%H:%%M:%%f000Z', 'now')",
 }
-ONE_ROW = {
-    vendor: f"INSERT INTO audit_audit ({COLUMNS}) "  # noqa: S608 - the names are ours
-    f"VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s || {time} || %s)"
-    for vendor, time in TIME.items()
-}
-# One parameter for all rows: a parameter for each value takes three times as long.
-ALL_ROWS = f"""
+ONE_ROW = f"""
     INSERT INTO audit_audit ({COLUMNS})
-    SELECT event_id, action, actor, clinic, case_id, job_id, attempt, request_id,
-        detail, before || {TIME["postgresql"]} || after
-    FROM json_to_recordset(%s::json) AS event (event_id uuid, action text, actor text,
-        clinic text, case_id text, job_id uuid, attempt int, request_id text,
-        detail jsonb, before text, after text)"""  # noqa: S608 - the names are ours
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s || {TIME["postgresql"]} || %s)"""  # noqa: S608 - the names are ours
+# One parameter for all rows: a parameter for each value takes three times as long.
+ALL_ROWS = {
+    "postgresql": f"""
+        INSERT INTO audit_audit ({COLUMNS})
+        SELECT event_id, action, actor, clinic, case_id, job_id, attempt, request_id,
+            detail, before || {TIME["postgresql"]} || after
+        FROM json_to_recordset(%s::json) AS event (event_id uuid, action text,
+            actor text, clinic text, case_id text, job_id uuid, attempt int,
+            request_id text, detail jsonb, before text, after text)""",  # noqa: S608
+    "sqlite": f"""
+        INSERT INTO audit_audit ({COLUMNS})
+        SELECT {", ".join(f"json_extract(value, '$.{name}')" for name in TOLD)},
+            json_extract(value, '$.before') || {TIME["sqlite"]}
+                || json_extract(value, '$.after')
+        FROM json_each(%s) ORDER BY key""",  # noqa: S608
+}
 
 
 class Row(NamedTuple):
@@ -68,17 +75,15 @@ def insert(rows: Sequence[Row]) -> None:
     values = [row.values() for row in rows]
     vendor = connection.vendor
     with connection.cursor() as cursor:
-        if vendor == "postgresql" and len(values) > 1:
-            cursor.execute(ALL_ROWS, [json.dumps(values, default=str)])
-            return
-        for each in values:
-            cursor.execute(ONE_ROW[vendor], _parameters(each, vendor))
+        if vendor == "postgresql" and len(values) == 1:
+            [only] = values
+            detail = json.dumps(only["detail"])
+            cursor.execute(ONE_ROW, list({**only, "detail": detail}.values()))
+        elif values:
+            write = _hexed if vendor == "sqlite" else str
+            cursor.execute(ALL_ROWS[vendor], [json.dumps(values, default=write)])
 
 
-def _parameters(values: dict[str, Any], vendor: str) -> list[Any]:
-    """Write a row as its columns have it: on SQLite ids are 32 digits."""
-    values = {**values, "detail": json.dumps(values["detail"])}
-    if vendor == "sqlite":
-        for name in ("event_id", "job_id"):
-            values[name] = values[name].hex if values[name] else None
-    return list(values.values())
+def _hexed(value: UUID) -> str:
+    """Write an id as Django's columns have it on SQLite."""
+    return value.hex

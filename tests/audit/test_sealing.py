@@ -37,8 +37,8 @@ def stack() -> Iterator[Stack]:
 
 
 def values(word: str) -> str:
-    event_id = uuid.uuid4()
-    return f"VALUES ('{event_id}', 'job.started', 'worker:1', '', '', '', '{{}}', '{word}')"
+    told = "'job.started', 'worker:1', '', '', '', '{}'"
+    return f"VALUES ('{uuid.uuid4()}', {told}, '{word}')"
 
 
 def write(stack: Stack, number: int) -> None:

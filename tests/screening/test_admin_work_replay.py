@@ -75,7 +75,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(operator, redis):
     assert "MODEL_TIMEOUT Screening 1 MODEL_TIMEOUT Embed 2" in words
     after = [list(model.objects.order_by("id").values()) for model in (Job, Task)]
     assert after == before
-    assert not Audit.objects.exists()
+    assert not Audit.objects.changing().exists()
     assert not redis.keys("*")
 
 
@@ -94,7 +94,9 @@ def test_what_was_confirmed_runs_again_under_the_name_of_who_did_it(operator, re
     starts = [Task.objects.get(pk=task.pk).not_before for task in dead]
     assert timedelta(0) < starts[1] - starts[0] < timedelta(seconds=0.2)
     actor = f"user:{User.objects.get(username='operator').pk}"
-    events = list(Audit.objects.order_by("action").values_list("action", "actor"))
+    events = list(
+        Audit.objects.changing().order_by("action").values_list("action", "actor")
+    )
     assert events == [("job.replayed", actor)] + [("task.replayed", actor)] * 2
 
 
@@ -108,7 +110,7 @@ def test_confirming_twice_runs_each_once(operator, redis):
         ("warning", "1 job waits already, or was cancelled: nothing done."),
         ("warning", "1 was no dead letter any more: nothing was done."),
     ]
-    assert Audit.objects.count() == 2
+    assert Audit.objects.changing().count() == 2
 
 
 def test_a_refusal_is_told_of_and_stops_nothing_else(operator, redis):
@@ -146,7 +148,7 @@ def test_another_clinics_work_is_not_run_again(operator, redis):
     assert "2 are dead no longer" in words_of(dry_run)
     assert "MODEL_TIMEOUT" not in words_of(dry_run)
     assert statuses(task, job) == ["FAILED", "FAILED"]
-    assert not Audit.objects.exists()
+    assert not Audit.objects.changing().exists()
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_only_wrong_lines_store_nothing_and_are_207(api):
 
     assert response.status_code == 207
     assert not Job.objects.exists()
-    assert not Audit.objects.exists()
+    assert not Audit.objects.changing().exists()
 
 
 def test_a_thousand_lines_are_accepted_with_as_many_queries_as_two(api):

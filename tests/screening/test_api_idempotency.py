@@ -53,7 +53,7 @@ def test_the_same_request_again_gets_the_first_answer(api, redis):
     assert "Idempotent-Replayed" not in first
     assert again["Idempotent-Replayed"] == "true"
     assert Job.objects.count() == 1
-    assert Audit.objects.count() == 1
+    assert Audit.objects.changing().count() == 1
     assert redis.llen("rq:queue:pedi-screen") == 1
 
 

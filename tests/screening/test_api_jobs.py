@@ -15,6 +15,7 @@ from django.utils import timezone
 from screening.api.paging import SALT
 from screening.models import Case, Clinic, Job, Review
 from screening.services.keys import default_clinic
+from tests.plans import leave_only
 
 LONG_AGO = datetime(2020, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -285,7 +286,8 @@ def test_only_the_jobs_of_the_own_clinic_are_listed_whatever_the_cursor_says(api
 
 def test_a_page_costs_one_query_however_many_jobs_it_has(api):
     make_jobs(60)
-    api.get("/api/jobs?limit=1")
+    for limit in (1, 60):  # the first reading is audited
+        api.get(f"/api/jobs?limit={limit}")
 
     with CaptureQueriesContext(connection) as few:
         api.get("/api/jobs?limit=1")
@@ -301,11 +303,14 @@ def test_a_deep_page_begins_in_the_index_where_the_one_before_ended(api):
     with CaptureQueriesContext(connection) as queries:
         api.get(next_page)
 
-    [query] = [query["sql"] for query in queries if "ORDER BY" in query["sql"]]
+    [query] = [
+        query["sql"]
+        for query in queries
+        if "ORDER BY screening_job" in query["sql"].replace('"', "")
+    ]
+    if connection.vendor == "postgresql":
+        leave_only("screening_job", "job_newest_of_clinic", "screening_job_pkey")
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute("SET LOCAL enable_bitmapscan = off")
         explain = (
             "EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN "
         )

@@ -12,6 +12,7 @@ from screening.metrics import ReviewCollector, _open_by_risk
 from screening.models import Review
 from screening.services.escalation import escalate_overdue
 from screening.services.review import claim_review, save_review, send_second_read
+from tests.plans import leave_only
 from tests.screening.desk import review_of
 from tests.screening.signing import make_reader, sign
 
@@ -132,16 +133,10 @@ def test_one_query_reads_it_all(django_assert_num_queries):
 def test_a_scrape_finds_the_open_reviews_by_an_index():
     if connection.vendor != "postgresql":
         pytest.skip("the plan is PostgreSQL's")
-    # In a table with next to no rows every index is as cheap as another, so that the
-    # others are put out of use until the transaction ends.
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(
-            """UPDATE pg_index SET indisvalid = false
-               WHERE indrelid = 'screening_review'::regclass
-               AND indexrelid::regclass::text NOT IN
-                   ('review_by_state', 'review_by_due_time', 'review_open_of_clinic')"""
-        )
+    leave_only(
+        "screening_review",
+        *("review_by_state", "review_by_due_time", "review_open_of_clinic"),
+    )
     plan = _open_by_risk().explain()
 
     assert "Seq Scan on screening_review" not in plan
