@@ -303,11 +303,8 @@ def test_a_deep_page_begins_in_the_index_where_the_one_before_ended(api):
     with CaptureQueriesContext(connection) as queries:
         api.get(next_page)
 
-    [query] = [
-        query["sql"]
-        for query in queries
-        if "ORDER BY screening_job" in query["sql"].replace('"', "")
-    ]
+    asked = [query["sql"] for query in queries]
+    [query] = [sql for sql in asked if "ORDER BY" in sql and "INSERT" not in sql]
     if connection.vendor == "postgresql":
         leave_only("screening_job", "job_newest_of_clinic", "screening_job_pkey")
     with connection.cursor() as cursor:
