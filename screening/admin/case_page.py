@@ -29,7 +29,6 @@ from screening.admin.parts import risk_badge
 from screening.admin.review_forms import Box, ReviewForm, ViewForm, boxes_of
 from screening.admin.review_pages import (
     common_of,
-    may_decide,
     may_write,
     report_in,
     texts_of,
@@ -50,7 +49,11 @@ from screening.models import Reason, Review
 from screening.reports import Report, Todo
 from screening.safety import UNSAFE, flags_in, unsafe_for_family
 from screening.services.escalation import supervisors_of
-from screening.services.sight import has_second_read, waits_for_second_read
+from screening.services.sight import (
+    has_second_read,
+    may_decide,
+    waits_for_second_read,
+)
 from screening.services.signing import draft_of, left_before_signing
 
 ANCHORS = {

@@ -51,20 +51,6 @@ def may_write(review: Review, user: Any) -> bool:
     )
 
 
-def may_decide(review: Review, user: Any) -> bool:
-    """Say whether the person is the third who decides between two readers."""
-    if not has_second_read(review):
-        return False
-    read = review.second_read
-    return bool(
-        review.state == Review.State.REQUIRES_REVIEW
-        and user.has_perm("screening.adjudicate_review")
-        and user.pk not in {read.first_reader_id, read.reader_id}
-        and read.adjudicator_id is None
-        and read.risk != review.risk
-    )
-
-
 def report_in(review: Review) -> Report:
     """Return the report as it is written so far, or as it was signed."""
     return report_of({name: getattr(review, name) for name in WRITTEN})
@@ -135,8 +121,8 @@ def sign_off_context(
 
 
 def reason_of(review: Review) -> str:
-    """Say why the risk was changed, if that was said."""
-    if not review.reason_code:
+    """Say why the risk was changed, if it is and that was said."""
+    if not review.reason_code or review.risk == review.job.risk:
         return ""
     return f"{Reason(review.reason_code).label}: {review.reason_text}"
 

@@ -29,6 +29,7 @@ from screening.admin.worklist_rows import GROUPS
 from screening.models import Review, Risk
 from screening.safety import flags_in
 from screening.services.escalation import supervisors_of
+from screening.services.sight import may_decide
 from screening.services.signing import draft_of
 
 HIDDEN = format_html(
@@ -108,7 +109,9 @@ def row_of(
         risk=HIDDEN if is_blind else risk_beside_draft(review.risk, review.draft_risk),
         age=age_words(review.age_months),
         corrected=_corrected(review),
-        flags=_flags(review, supervisors, is_blind=is_blind),
+        flags=_flags(
+            review, supervisors, is_blind=is_blind, decides=may_decide(review, user)
+        ),
         waiting=waiting(review, now) if is_open else "",
         with_whom=_with(review, user),
         may_claim=is_open
@@ -139,7 +142,7 @@ def _with(review: Review, user: Any) -> str:
 
 
 def _flags(
-    review: Review, supervisors: Sequence[Any], *, is_blind: bool
+    review: Review, supervisors: Sequence[Any], *, is_blind: bool, decides: bool
 ) -> SafeString | str:
     """List what to know before the row is opened."""
     is_open = review.state == Review.State.REQUIRES_REVIEW
@@ -148,6 +151,7 @@ def _flags(
         ("", "concern", "Caregiver is worried", review.has_concern),
         ("", "urgent", "Sent as urgent", review.job.priority == "urgent"),
         ("", "blind", "Second read: give your own view first", is_blind),
+        ("is-strong", "differ", "Two readers differ: decide", decides),
         *(() if is_blind else _of_draft(review)),
         ("", "letter", "Free text only, no checklist", review.is_text_only),
         *(_window(review) if is_open else ()),

@@ -174,7 +174,12 @@ def _read(
 
 
 def _reason(content: Mapping[str, Any]) -> str:
-    """Put into words why another risk was signed, if that was said."""
+    """Put into words why another risk was signed, if one was.
+
+    A reason that was written on the way, for a risk that was set back, is none.
+    """
+    if all(change["field"] != "risk" for change in content["changes"]):
+        return ""
     code, text = content["reason_code"], content["reason_text"]
     label = Reason(code).label if code in Reason.values else code
     return ": ".join(part for part in (label, text.strip()) if part)

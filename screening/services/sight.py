@@ -155,3 +155,17 @@ def ever_had(review: Review, user: User) -> bool:
     """Say whether the person has the review or ever had it, and so has seen it."""
     # Of a list, they are read with the rows.
     return user.pk in {person.pk for person in review.had_by.all()}
+
+
+def may_decide(review: Review, user: Any) -> bool:
+    """Say whether the person is the third who decides between two readers."""
+    if not has_second_read(review):
+        return False
+    read = review.second_read
+    return bool(
+        review.state == Review.State.REQUIRES_REVIEW
+        and user.has_perm("screening.adjudicate_review")
+        and user.pk not in {read.first_reader_id, read.reader_id}
+        and read.adjudicator_id is None
+        and read.risk != review.risk
+    )
