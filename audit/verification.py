@@ -54,6 +54,8 @@ class Gap:
     kind: str
     words: str
     jobs: Callable[[], Iterable[Any]]
+    of: str = "job"
+    """What the ids are of: a job, an event, or what the packages above have."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -170,5 +172,11 @@ def _check_earlier(
 
 
 def _missing(gap: Gap) -> Iterator[Finding]:
-    for job in gap.jobs():
-        yield Finding(kind=gap.kind, words=gap.words, job=str(job))
+    for found_id in gap.jobs():
+        if gap.of == "job":
+            yield Finding(kind=gap.kind, words=gap.words, job=str(found_id))
+        elif gap.of == "event":
+            yield Finding(kind=gap.kind, words=gap.words, event=int(found_id))
+        else:
+            more = f"{gap.of} {found_id}"
+            yield Finding(kind=gap.kind, words=gap.words, more=more)

@@ -1,7 +1,7 @@
 """Whether the audit log is complete: each job and each signature has its event.
 
-Asked by `audit_verify`, of the database in one query each. A job that is gone is not
-asked about: what became of it the log says.
+Asked by `audit_verify`, of the database in one query each. A job that is gone must be
+one of a case that was erased, and each erasure has its tombstone and its event.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from django.db.models.functions import Coalesce
 from audit.actions import Action
 from audit.models import Audit
 from audit.verification import Gap
-from screening.models import Addendum, Job, Signature
+from screening.models import Addendum, Job, Signature, Tombstone
+from screening.services.erasure import digest_of
 
 AT_ONCE = 2000
 ENDS = {
@@ -76,6 +77,43 @@ def addendum_without_event() -> Iterator[UUID]:
     return _ids(Addendum.objects.filter(~Exists(_of_digest(added))), "review__job_id")
 
 
+def gone_and_not_erased() -> Iterator[UUID]:
+    """List the jobs of the log that are not there, though nobody erased their case."""
+    erased = Audit.objects.filter(
+        action=Action.CASE_ERASED,
+        clinic=OuterRef("clinic"),
+        case_id=OuterRef("case_id"),
+        pk__gt=OuterRef("pk"),
+    )
+    gone = Audit.objects.filter(action=Action.JOB_SUBMITTED, job_id__isnull=False)
+    gone = gone.filter(~Exists(Job.objects.filter(pk=OuterRef("job_id"))))
+    return _ids(gone.filter(~Exists(erased)), "job_id")
+
+
+def tombstone_without_event() -> Iterator[int]:
+    """List the tombstones whose digest no event has, or is not their manifest's."""
+    events = Audit.objects.filter(action=Action.CASE_ERASED)
+    digests = events.annotate(digest=KT("detail__manifest")).values("digest")
+    stones = Tombstone.objects.annotate(
+        is_told=Exists(
+            digests.filter(clinic=OuterRef("clinic"), digest=OuterRef("digest"))
+        )
+    )
+    for stone in stones.order_by().iterator(AT_ONCE):
+        if not stone.is_told or digest_of(stone.manifest) != stone.digest:
+            yield stone.pk
+
+
+def erased_without_tombstone() -> Iterator[int]:
+    """List the events that a case was erased whose tombstone is not there."""
+    events = Audit.objects.filter(action=Action.CASE_ERASED)
+    events = events.annotate(digest=KT("detail__manifest"))
+    stones = Tombstone.objects.filter(
+        clinic=OuterRef("clinic"), digest=OuterRef("digest")
+    )
+    return _ids(events.filter(~Exists(stones)))
+
+
 GAPS = (
     Gap(
         kind="job_not_submitted",
@@ -102,6 +140,23 @@ GAPS = (
         words="an addendum is signed, and no event has its digest",
         jobs=addendum_without_event,
     ),
+    Gap(
+        kind="job_gone",
+        words="the job is gone, and no event says that its case was erased",
+        jobs=gone_and_not_erased,
+    ),
+    Gap(
+        kind="tombstone_without_event",
+        words="a case was erased, and no event has the proof of what went",
+        jobs=tombstone_without_event,
+        of="tombstone",
+    ),
+    Gap(
+        kind="erased_without_tombstone",
+        words="an event says that a case was erased, and its tombstone is not there",
+        jobs=erased_without_tombstone,
+        of="event",
+    ),
 )
 
 
@@ -115,5 +170,5 @@ def _of_digest(events: QuerySet[Audit]) -> QuerySet[Audit]:
     )
 
 
-def _ids(rows: QuerySet[Any], field: str = "pk") -> Iterator[UUID]:
+def _ids(rows: QuerySet[Any], field: str = "pk") -> Iterator[Any]:
     return rows.order_by().values_list(field, flat=True).iterator(AT_ONCE)

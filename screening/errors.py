@@ -57,6 +57,24 @@ class NotReady(ScreeningError):
     code = "CONFLICT"
 
 
+class NotErasable(ScreeningError):
+    """The case may not be erased: a hold stands, work goes on, or a review is open."""
+
+    code = "CONFLICT"
+
+
+class Erased(ScreeningError):
+    """The case was erased: only the log knows of it."""
+
+    code = "CONFLICT"
+
+
+class HoldRefused(ScreeningError):
+    """A legal hold stands already, or there is none to lift."""
+
+    code = "CONFLICT"
+
+
 class WrongPassword(ScreeningError):
     """The password is not right: nothing was signed."""
 

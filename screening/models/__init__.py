@@ -6,6 +6,7 @@ from screening.models.cases import Case
 from screening.models.clinics import ApiKey, Clinic, Scope
 from screening.models.follow_ups import FollowUp
 from screening.models.jobs import Job
+from screening.models.retention import LegalHold, Tombstone
 from screening.models.reviews import Addendum, Reason, Review, SecondRead, Signature
 from screening.models.risk import Risk
 from screening.models.saved_views import SavedView
@@ -21,6 +22,7 @@ __all__ = [
     "IdempotencyKey",
     "Job",
     "Leadership",
+    "LegalHold",
     "Reason",
     "Review",
     "Risk",
@@ -28,6 +30,7 @@ __all__ = [
     "Scope",
     "SecondRead",
     "Signature",
+    "Tombstone",
     "WebhookDelivery",
     "WebhookEndpoint",
 ]

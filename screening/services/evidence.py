@@ -25,8 +25,8 @@ from screening.documents.evidence import (
     Screening,
     contents_of,
 )
-from screening.errors import NotReady, NotYours
-from screening.models import Addendum, Case, Job, Review, SecondRead
+from screening.errors import Erased, NotReady, NotYours
+from screening.models import Addendum, Case, Job, Review, SecondRead, Tombstone
 from screening.reports import signed_bytes
 from screening.services.report import addendum_content, signed_report
 from screening.services.sight import (
@@ -104,9 +104,12 @@ def export_evidence(
     Raises:
         NotReady: the log is not being sealed, or cannot prove what it holds. What was
             to be exported did not leave.
+        Erased: the case was erased, so that there is nothing to export.
     """
+    _check_not_erased(case)
     _wait_for_seal(_events_of(case, job), pause)
     with transaction.atomic(durable=True):
+        _check_not_erased(case)
         contents = _gather(case, job, scope)
         record([_exported(case, job, contents, actor)])
     events = _with_export(case, contents)
@@ -118,6 +121,21 @@ def export_evidence(
             "The audit log cannot prove what it holds of this case: run audit_verify."
         ) from None
     return contents.sealed({proof.index: proof.text for proof in proofs})
+
+
+def _check_not_erased(case: Case) -> None:
+    stone = Tombstone.objects.filter(case_key=case.pk).first()
+    if stone is not None:
+        raise Erased(erased_words(stone))
+
+
+def erased_words(stone: Tombstone) -> str:
+    """Say that a case was erased, and what is left of it."""
+    return (
+        f"This case was erased on {stone.erased_at:%Y-%m-%d}: there is no evidence of "
+        f"it but the log's. Its case.erased event has the proof of what went: "
+        f"{stone.digest}."
+    )
 
 
 def _events_of(case: Case, job: Job | None) -> QuerySet[Audit]:

@@ -30,8 +30,8 @@ from screening.models import (
     SecondRead,
 )
 from screening.results import RISING
+from tests.screening.retention_violations import VIOLATIONS as MORE_VIOLATIONS
 from tests.screening.signing import unlock
-from tests.screening.webhook_violations import VIOLATIONS as WEBHOOK_VIOLATIONS
 
 OUR_APPS = ["screening", "audit"]
 LONG_AGO = timezone.make_aware(datetime(2026, 1, 5, 9, 0))  # noqa: DTZ001 - made aware
@@ -225,7 +225,7 @@ VIOLATIONS: list[tuple[str, Callable[[Any], Any]]] = [
         "audit_has_its_text",
         lambda user: models.Model.save(Audit(action=Action.JOB_FAILED, actor="user:1")),
     ),
-    *WEBHOOK_VIOLATIONS,
+    *MORE_VIOLATIONS,
 ]
 SHADOWED = {
     "job_status_known": ("screening_job", "job_finished_iff_ended"),

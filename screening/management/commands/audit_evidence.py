@@ -9,9 +9,11 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.models import Audit
 from screening.errors import ScreeningError
-from screening.models import Case, Job
-from screening.services.evidence import export_evidence
+from screening.models import Case, Clinic, Job
+from screening.services.erasure import tombstone_of
+from screening.services.evidence import erased_words, export_evidence
 
 ACTOR = "system:audit_evidence"
 
@@ -75,7 +77,29 @@ def _case(which: str, clinic: str | None) -> Case:
         found = found.filter(clinic__slug=clinic)
     cases = list(found[:2])
     if not cases:
-        raise CommandError("There is no such case or job.")
+        raise CommandError(_gone(which, clinic) or "There is no such case or job.")
     if len(cases) > 1:
         raise CommandError("Several clinics have such a case: name one with --clinic.")
     return cases[0]
+
+
+def _gone(which: str, clinic: str | None) -> str:
+    """Say that it was erased, if it was: a case, or a job by the log's events."""
+    named = (
+        Audit.objects.filter(job_id=which) if _is_id(which) else Audit.objects.none()
+    )
+    names = [(event.clinic, event.case_id) for event in named.order_by("pk")[:1]]
+    slugs = [clinic] if clinic else Clinic.objects.values_list("slug", flat=True)
+    for name in names or [(slug, which) for slug in slugs]:
+        stone = tombstone_of(*name)
+        if stone is not None:
+            return erased_words(stone)
+    return ""
+
+
+def _is_id(which: str) -> bool:
+    try:
+        UUID(which)
+    except ValueError:
+        return False
+    return True
