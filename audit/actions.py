@@ -49,6 +49,7 @@ class Action(TextChoices):
     CASE_ERASED = "case.erased", "Case erased"
     LEGAL_HOLD_PLACED = "legal_hold.placed", "Legal hold placed on a case"
     LEGAL_HOLD_LIFTED = "legal_hold.lifted", "Legal hold lifted"
+    RETENTION_APPLIED = "retention.applied", "Retention applied: what is old removed"
     PAGE_OPENED = "page.opened", "Page opened in the desk"
     ACCESS_DENIED = "access.denied", "Access denied"
     REQUEST_REFUSED = "request.refused", "Request refused"

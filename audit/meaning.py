@@ -10,7 +10,7 @@ from __future__ import annotations
 OPERATIONS = {
     "C": {"submitted", "created", "added", "given", "added_to", "codes_made"},
     "R": {"opened", "read", "exported", "proven"},
-    "D": {"removed", "member_removed", "erased"},
+    "D": {"removed", "member_removed", "erased", "applied"},
     "E": {
         *("succeeded", "failed", "closed", "ended", "refused", "sign_refused"),
         *("called", "tested", "delivered", "redelivered", "second_read_asked"),
@@ -30,7 +30,7 @@ PURPOSES = {
         "access",
     },
     "HQUALIMP": {"agreement"},
-    "HCOMPL": {"audit", "evidence", "case", "legal_hold"},
+    "HCOMPL": {"audit", "evidence", "case", "legal_hold", "retention"},
 }
 
 

@@ -277,6 +277,14 @@ CONSENT_REQUIRED_SCOPES = choices("CONSENT_REQUIRED_SCOPES", CONSENT_SCOPES)
 SECOND_READ_CONFIDENCE = number("SECOND_READ_CONFIDENCE", 0.2, minimum=0, maximum=1)
 SECOND_READ_SHARE = number("SECOND_READ_SHARE", 0, minimum=0, maximum=1)
 
+# --- Retention: after how many days what is over is removed; 0 keeps it for ever ---
+
+RETAIN_CASE_DAYS = whole_number("RETAIN_CASE_DAYS", 0, minimum=0, maximum=36_500)
+RETAIN_FAILED_DAYS = whole_number("RETAIN_FAILED_DAYS", 365, minimum=0, maximum=36_500)
+RETAIN_TASK_DAYS = whole_number("RETAIN_TASK_DAYS", 0, minimum=0, maximum=36_500)
+RETAIN_WEBHOOK_DAYS = whole_number("RETAIN_WEBHOOK_DAYS", 90, minimum=0, maximum=36_500)
+RETAIN_SESSION_DAYS = whole_number("RETAIN_SESSION_DAYS", 7, minimum=0, maximum=36_500)
+
 # --- Audit log: who has a key seals it, and tells others what it was ------------
 
 AUDIT_KEY = signing_keys("AUDIT_KEY")

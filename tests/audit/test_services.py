@@ -185,7 +185,7 @@ def test_every_action_has_words_and_a_value_that_names_its_object():
             *("login", "session", "second_factor", "person", "role", "clinic"),
             *("page", "access", "request"),
             "audit",
-            *("case", "legal_hold"),
+            *("case", "legal_hold", "retention"),
         }, action
         assert verb, action
         assert action.label, action

@@ -189,7 +189,7 @@ SIGNED = (
 
 @pytest.mark.parametrize("table", SIGNED)
 def test_a_tombstone_of_another_case_opens_nothing(case, table):
-    other = make_job(case_id="case-2").case
+    other = unsigned_case()
 
     with undone():
         begin(other)
