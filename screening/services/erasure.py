@@ -224,8 +224,9 @@ def _locked(case: Case) -> Case:
     found = cases.filter(pk=case.pk).first()
     if found is None:
         raise NotErasable("There is no such case any more.")
-    list(Job.objects.select_for_update().filter(case=found).values_list("pk"))
-    list(_tasks(found).select_for_update().values_list("pk"))
+    # Reviews before jobs, as who releases a report holds them.
     reviews = Review.objects.select_for_update(of=("self",))
     list(reviews.filter(job__case=found).values_list("pk"))
+    list(Job.objects.select_for_update().filter(case=found).values_list("pk"))
+    list(_tasks(found).select_for_update().values_list("pk"))
     return found
