@@ -7,10 +7,15 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_http_methods
 
-from audit.models import Audit
-from audit.pages import ReadOnly, bullets
+from audit.desk import proof_of
+from audit.models import Audit, Leaf
+from audit.pages import ReadOnly, bullets, tag
 
 
 class ClinicFilter(admin.AllValuesFieldListFilter):
@@ -43,7 +48,31 @@ class AuditAdmin(ReadOnly):
         "detail_in_words",
         "request_id",
         "event_id",
+        "seal",
     ]
+
+    def get_urls(self) -> list[Any]:
+        """Add the proof of an event, as a file."""
+        view = self.admin_site.admin_view(require_http_methods(["GET"])(self.proof))
+        proof = path("<int:object_id>/proof/", view, name="audit_audit_proof")
+        return [proof, *super().get_urls()]
+
+    def proof(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Hand out the proof of an event that the person may see."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        event = self.get_queryset(request).filter(pk=object_id).first()
+        if event is None:
+            raise Http404
+        return proof_of(request, event)
+
+    @admin.display(description="Place in the log")
+    def seal(self, event: Audit) -> SafeString:
+        """Say where the event stands in the signed tree, or that it waits."""
+        leaf = Leaf.objects.filter(event_id=event.pk).first()
+        if leaf is None:
+            return tag("wait", "is-warn", "Being sealed")
+        return tag("seal", "is-ok", f"Sealed as {leaf.tree_index:,}")
 
     @admin.display(description="Detail")
     def detail_in_words(self, event: Audit) -> SafeString | str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.db.models import QuerySet
 
+from audit.actions import Action
 from audit.models import Audit, Checkpoint
 from audit.proofs.bundles import consistency_bundle, inclusion_bundle
 from audit.proofs.checkpoints import Checkpoint as Signed
@@ -16,6 +18,7 @@ from audit.proofs.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from audit.services import Event, record
 from audit.tree import proof_of_consistency, proof_of_inclusion
 
 
@@ -53,6 +56,26 @@ def prove_events(events: QuerySet[Audit]) -> list[Proof]:
             raise NotSealed("The event is not sealed yet: try again in a few seconds.")
         proofs.append(_proof(canonical, index, checkpoint))
     return proofs
+
+
+def hand_out(event: Audit, *, actor: str) -> Proof:
+    """Prove one event to somebody. That it was handed out is an event of the same case.
+
+    Raises:
+        NotSealed, NotProven: see `prove_events`; then nothing is recorded.
+    """
+    with transaction.atomic(durable=True):
+        [proof] = prove_events(Audit.objects.filter(pk=event.pk))
+        handed_out = Event(
+            action=Action.AUDIT_PROVEN,
+            actor=actor,
+            clinic=event.clinic,
+            case_id=event.case_id,
+            job_id=event.job_id,
+            detail={"events": 1, "index": proof.index},
+        )
+        record([handed_out])
+    return proof
 
 
 def prove_growth(old: tuple[Signed, str], new: tuple[Signed, str]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -15,7 +16,10 @@ from audit.entries import Event, text_of
 from audit.insertion import Row, insert
 from audit.models import Audit
 
-__all__ = ["Event", "count_of", "newest_of_job", "record"]
+__all__ = ["Event", "count_of", "id_before", "newest_of_job", "record"]
+
+MOST_AT_ONCE = 10_000
+"""So many events at most are recorded by transactions that go on at one time."""
 
 
 def record(events: Iterable[Event]) -> None:
@@ -55,3 +59,20 @@ def count_of(action: Action, *, actor: str, seconds: float) -> int:
     since = Now() - timedelta(seconds=seconds)
     own = Audit.objects.filter(actor=actor, action=action, occurred_at__gt=since)
     return own.count()
+
+
+@functools.lru_cache(maxsize=8)
+def id_before(moment: datetime) -> int:
+    """Return an id that every event from a moment on is above, and few before it are.
+
+    No index has the time, but ids grow with it, if not strictly: some twenty events are
+    looked at, once for each moment. What is past stays so.
+    """
+    newest = Audit.objects.order_by("-pk").values_list("pk", flat=True).first()
+    low, high = 0, newest or 0
+    while low < high:
+        middle = (low + high) // 2
+        following = Audit.objects.filter(pk__gt=middle).order_by("pk")
+        at = following.values_list("occurred_at", flat=True).first()
+        low, high = (middle + 1, high) if at and at < moment else (low, middle)
+    return max(low - MOST_AT_ONCE, 0)

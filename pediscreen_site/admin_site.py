@@ -62,7 +62,9 @@ class DeskSite(admin.AdminSite):
         """Add the pages on all work and on agreement to those of the models."""
         # Imported late: this module is loaded before there are models.
         from agreement.pages import agreement_view, missed_view
+        from audit.desk import log_view
         from people.pages import urls_of
+        from screening.admin.trail_pages import case_view, person_view, week_view
         from screening.admin.work import replay_view, work_view
 
         return [
@@ -72,6 +74,10 @@ class DeskSite(admin.AdminSite):
                 self.admin_view(missed_view),
                 name="agreement_missed",
             ),
+            path("audit/case/", self.admin_view(case_view), name="audit_case"),
+            path("audit/person/", self.admin_view(person_view), name="audit_person"),
+            path("audit/week/", self.admin_view(week_view), name="audit_week"),
+            path("audit/log/", self.admin_view(log_view), name="audit_log"),
             *urls_of(self),
             path("pages/", self.admin_view(self.pages), name="pages"),
             path("work/", self.admin_view(work_view), name="work"),

@@ -9,10 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from audit.actions import Action
@@ -233,11 +231,3 @@ def _at(moment: datetime, *, with_day: bool) -> SafeString:
         day,
         f"{local:%H:%M}",
     )
-
-
-def log_of(case_id: str, user: Any) -> str:
-    """Return where the case's audit events are listed, for who may see them."""
-    if not user.has_perm("audit.view_audit"):
-        return ""
-    query = urlencode({"q": case_id})
-    return f"{reverse('admin:audit_audit_changelist')}?{query}"

@@ -19,7 +19,6 @@ from screening.admin.background import (
     MOST_EVENTS,
     earlier_of,
     happened,
-    log_of,
     names_of,
     persons_in,
 )
@@ -44,6 +43,7 @@ from screening.admin.review_parts import (
     rules_words,
     when,
 )
+from screening.admin.trail_rows import log_of
 from screening.errors import ScreeningError
 from screening.models import Reason, Review
 from screening.reports import Report, Todo
@@ -160,7 +160,7 @@ def case_context(
         "earlier": earlier_of(review),
         "making": making_of(review.job),
         "events": happened(events, review.job, names),
-        "log": log_of(review.job.case.case_id, user),
+        "log": log_of(review.job, user),
     }
 
 

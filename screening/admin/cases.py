@@ -17,6 +17,7 @@ from screening.admin.clinics import ClinicFilter
 from screening.admin.evidence import evidence_url, link_for
 from screening.admin.exports import cases_as_csv
 from screening.admin.parts import risk_beside_draft, status_tag
+from screening.admin.trail_rows import case_url
 from screening.models import Case, Job
 from screening.services.reading import note_opened
 from screening.services.sight import cases_seen_by, jobs_seen_by, may_read_words
@@ -111,7 +112,10 @@ class CaseAdmin(ReadOnly):
         """Account for who opened the page."""
         user: Any = request.user
         note_opened(context["original"], user=user, page="case")
-        context["evidence_url"] = link_for(request, context["original"])
+        case: Case = context["original"]
+        context["evidence_url"] = link_for(request, case)
+        if user.has_perm("audit.view_audit"):
+            context["trail_url"] = case_url(case.clinic.slug, case.case_id)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def title_of(self, row: Case) -> tuple[str, str]:

@@ -235,6 +235,14 @@ PAGES: dict[str, Page] = {
     "audit-event": Page(
         path="/admin/audit/audit/{}/change/", row="audit_audit WHERE id > 8"
     ),
+    "audit-case": Page(
+        path="/admin/audit/case/?clinic=riverside&case_id={}&kind=looked",
+        row="(SELECT case_id AS id FROM audit_audit WHERE clinic = 'riverside'"
+        " AND case_id <> '' AND action = 'job.submitted') AS found",
+    ),
+    "audit-person": Page(path="/admin/audit/person/?actor=user:1"),
+    "audit-week": Page(path="/admin/audit/week/"),
+    "audit-log": Page(path="/admin/audit/log/"),
     "consents": Page(path="/admin/consent/consent/"),
     "add-consent": Page(path="/admin/consent/consent/add/"),
     "of-screening": Page(path="/admin/screening/"),

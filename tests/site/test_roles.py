@@ -85,6 +85,11 @@ PAGES = {
     "agreement": "RSA",
     "agreement_missed": "RSA",
     "work": "O",
+    "audit_case": ALL,
+    "audit_person": ALL,
+    "audit_week": ALL,
+    "audit_log": ALL,
+    "audit_audit_proof": ALL,
     "screening_case_export": "S",
     "screening_case_evidence": "SA",
     "screening_review_export": "S",
@@ -125,7 +130,11 @@ BUTTONS = {
 }
 """The buttons of a review's own page."""
 
-QUERIES = {"agreement_missed": "?draft=monitor"}
+QUERIES = {
+    "agreement_missed": "?draft=monitor",
+    "audit_case": "?clinic=here&case_id=zqcase-here-open",
+    "audit_person": "?actor=user:1",
+}
 AT_HOME = {"/admin/", "/admin/login/"}
 HOME = {"index", "login", "screening_review_changelist"}
 """What is home, or leads there: only a refusal says that it is not somebody's."""

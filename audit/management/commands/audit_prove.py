@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 
 from audit.actions import Action
 from audit.management.asking import BROKEN, CouldNotRun, write_out
@@ -49,10 +50,11 @@ class Command(BaseCommand):
             raise CouldNotRun("--job needs --out FOLDER: each event is a file.")
         asked = {"job_id": job} if job else {"event_id": event_id}
         try:
-            proofs = prove_events(Audit.objects.filter(**asked))
+            events = Audit.objects.filter(**asked)
+            proofs = prove_events(events)
             if not proofs:
                 raise CouldNotRun("The log has no such event.")
-            _remember(len(proofs), job)
+            _remember(len(proofs), job, events)
         except NotSealed as exc:
             raise CouldNotRun(str(exc)) from exc
         except NotProven as exc:
@@ -84,13 +86,17 @@ class Command(BaseCommand):
 
 
 @transaction.atomic(durable=True)
-def _remember(number: int, job: UUID | None) -> None:
+def _remember(number: int, job: UUID | None, events: QuerySet[Audit]) -> None:
+    # Whoever asks who looked at a case is to find this too.
+    of_case = events.exclude(case_id="").values("clinic", "case_id")
+    case: dict[str, str] = dict(of_case.first() or {})
     record(
         [
             Event(
                 action=Action.AUDIT_PROVEN,
                 actor="system:audit_prove",
                 job_id=job,
+                **case,
                 detail={"events": number},
             )
         ]
