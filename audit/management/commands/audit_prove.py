@@ -89,14 +89,15 @@ class Command(BaseCommand):
 def _remember(number: int, job: UUID | None, events: QuerySet[Audit]) -> None:
     # Whoever asks who looked at a case is to find this too.
     of_case = events.exclude(case_id="").values("clinic", "case_id")
-    case: dict[str, str] = dict(of_case.first() or {})
+    case = of_case.first() or {"clinic": "", "case_id": ""}
     record(
         [
             Event(
                 action=Action.AUDIT_PROVEN,
                 actor="system:audit_prove",
                 job_id=job,
-                **case,
+                clinic=case["clinic"],
+                case_id=case["case_id"],
                 detail={"events": number},
             )
         ]
