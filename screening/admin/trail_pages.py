@@ -61,10 +61,10 @@ def case_view(request: HttpRequest) -> HttpResponse:
         events = trail_of_case(user, **asked, kind=kind, before=_before(request))
         if kind == "looked":
             looks = who_looked(user, **asked, known=events)
+        if events or (kind and trail_of_case(user, **asked)):
+            _note(user, "audit_case", **asked)
     else:
         clinics = list(clinics_seen_by(user, Clinic.objects.order_by("name", "slug")))
-    if events:
-        _note(user, "audit_case", clinic=clinic, case_id=case_id)
     names = names_for(user, [*(e.actor for e in events), *(each.of for each in looks)])
     context = {
         "title": f"Audit of case {case_id}" if case_id else "Audit of a case",

@@ -16,6 +16,7 @@ TASK = "/admin/routing/task/"
 AGENT = "/admin/routing/agent/"
 WEBHOOK = "/admin/screening/webhookendpoint/"
 DELIVERY = "/admin/screening/webhookdelivery/"
+TRAIL = "/admin/audit/case/?clinic=riverside&case_id=RC-2042"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +91,11 @@ def _refused_agent(window: Window) -> None:
     page.fill("[name=location]", "attic")
     page.click("[name=_save]")
     page.wait_for_load_state()
+
+
+def _who_looked(window: Window) -> None:
+    window.page.get_by_role("link", name="Who looked").click()
+    window.page.wait_for_load_state()
 
 
 def _wrong_log_in(window: Window) -> None:
@@ -235,11 +241,9 @@ PAGES: dict[str, Page] = {
     "audit-event": Page(
         path="/admin/audit/audit/{}/change/", row="audit_audit WHERE id > 8"
     ),
-    "audit-case": Page(
-        path="/admin/audit/case/?clinic=riverside&case_id={}&kind=looked",
-        row="(SELECT case_id AS id FROM audit_audit WHERE clinic = 'riverside'"
-        " AND case_id <> '' AND action = 'job.submitted') AS found",
-    ),
+    "audit-case": Page(path=TRAIL),
+    "audit-case-looked": Page(path=TRAIL, first=_who_looked),
+    "audit-case-find": Page(path="/admin/audit/case/"),
     "audit-person": Page(path="/admin/audit/person/?actor=user:1"),
     "audit-week": Page(path="/admin/audit/week/"),
     "audit-log": Page(path="/admin/audit/log/"),

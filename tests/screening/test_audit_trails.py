@@ -115,10 +115,11 @@ def test_who_looked_is_told_with_how_often_when_and_from_where(here, auditor):
     assert "last from 192.0.2.2" in page.text
 
 
-def test_who_reads_the_trail_of_a_case_is_in_it(here, auditor):
-    happen(Action.RECORD_OPENED)
+@pytest.mark.parametrize("kind", EVERYTHING)
+def test_who_reads_the_trail_of_a_case_is_in_it(here, auditor, kind):
+    happen(Action.REVIEW_SAVED)
 
-    desk_of(auditor).get(case_url("here", "case-9"))
+    desk_of(auditor).get(case_url("here", "case-9", kind=kind))
 
     seen = Audit.objects.filter(actor=f"user:{auditor.pk}", case_id="case-9")
     assert [event.detail["page"] for event in seen] == ["audit_case"]
