@@ -61,7 +61,7 @@ def case_view(request: HttpRequest) -> HttpResponse:
         events = trail_of_case(user, **asked, kind=kind, before=_before(request))
         if kind == "looked":
             looks = who_looked(user, **asked, known=events)
-        if events or (kind and trail_of_case(user, **asked)):
+        if events or (kind and trail_of_case(user, **asked, kind="", before=None)):
             _note(user, "audit_case", **asked)
     else:
         clinics = list(clinics_seen_by(user, Clinic.objects.order_by("name", "slug")))

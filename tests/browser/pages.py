@@ -16,7 +16,7 @@ TASK = "/admin/routing/task/"
 AGENT = "/admin/routing/agent/"
 WEBHOOK = "/admin/screening/webhookendpoint/"
 DELIVERY = "/admin/screening/webhookdelivery/"
-TRAIL = "/admin/audit/case/?clinic=riverside&case_id=RC-2042"
+TRAIL = "/admin/audit/case/?clinic=northgate&case_id=RC-2042"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
