@@ -245,6 +245,7 @@ PAGES: dict[str, Page] = {
     "audit-case-looked": Page(path=TRAIL, first=_who_looked),
     "audit-case-find": Page(path="/admin/audit/case/"),
     "audit-person": Page(path="/admin/audit/person/?actor=user:1"),
+    "audit-person-looked": Page(path="/admin/audit/person/?actor=user:1&kind=looked"),
     "audit-week": Page(path="/admin/audit/week/"),
     "audit-log": Page(path="/admin/audit/log/"),
     "consents": Page(path="/admin/consent/consent/"),
