@@ -21,7 +21,9 @@ from screening.services.sight import clinics_seen_by
 from screening.services.trail import (
     KINDS,
     MOST,
+    MOST_COUNTED,
     Looks,
+    is_cut,
     looked_at,
     names_for,
     trail_of_actor,
@@ -72,6 +74,7 @@ def case_view(request: HttpRequest) -> HttpResponse:
         "heading": f"{case_id}, {clinic}",
         "clinic": clinic,
         "case_id": case_id,
+        "most": MOST_COUNTED if is_cut(looks) else 0,
         "looks": [(each, who(each.of, names), person_url(each.of)) for each in looks],
         "tabs": _tabs(TABS, lambda **more: case_url(clinic, case_id, **more), kind),
         **_listed(
@@ -99,6 +102,7 @@ def person_view(request: HttpRequest) -> HttpResponse:
     context = {
         "title": f"Audit of {who(actor, names)}" if actor else "Audit of a person",
         "actor": actor,
+        "most": MOST_COUNTED if is_cut(looks) else 0,
         "looks": [(each, case_url(each.clinic, each.of)) for each in looks],
         "tabs": _tabs(TABS_OF_PERSON, lambda **more: person_url(actor, **more), kind),
         **_listed(events, names, lambda **more: person_url(actor, **more), kind),

@@ -148,6 +148,8 @@ def _said(event: Audit) -> tuple[str, str]:
 
 def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
     for key, value in detail.items():
+        if key == "page":
+            value = str(value).replace("_", " ")
         if isinstance(value, bool):
             value = "yes" if value else "no"
         if isinstance(value, str | int) and 0 < len(str(value)) < LONGEST:

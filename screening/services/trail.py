@@ -20,6 +20,9 @@ from screening.services.sight import persons_seen_by, slugs_of, to_read_blind
 MOST = 200
 """How many rows a page has."""
 
+MOST_COUNTED = 20_000
+"""How many events are counted: the newest. A key that asks each second has millions."""
+
 LONGEST_ID = 18
 LOOKS = [each.value for each in Action if meaning.operation(each) == "R"]
 REFUSALS = [each.value for each in Action if meaning.outcome(each) == "refused"]
@@ -121,6 +124,11 @@ def looked_at(user: User, *, actor: str) -> list[Looks]:
     ]
 
 
+def is_cut(looks: Iterable[Looks]) -> bool:
+    """Say whether there may be more than was counted."""
+    return sum(each.opened + each.read + each.taken for each in looks) >= MOST_COUNTED
+
+
 def names_for(user: User, actors: Iterable[str]) -> dict[str, str]:
     """Name those of the actors whom a person may know: in two queries at most."""
     wanted = set(actors)
@@ -161,8 +169,9 @@ def _page(events: QuerySet[Audit], kind: str, before: int | None) -> QuerySet[Au
 
 def _looks(events: QuerySet[Audit], *by: str) -> Any:
     counts = {"opened": OPENED, "read": READ, "taken": TAKEN}
+    looked = events.filter(action__in=LOOKS).order_by("-pk")
     return (
-        events.filter(action__in=LOOKS)
+        Audit.objects.filter(pk__in=looked.values("pk")[:MOST_COUNTED])
         .order_by()
         .values(*by)
         .annotate(

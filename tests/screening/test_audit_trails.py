@@ -23,6 +23,7 @@ from screening.services import trail, weekly
 from screening.services.review import ask_for_second_read, claim_review
 from screening.services.trail import looked_at, who_looked
 from screening.services.weekly import Week, begin_of_week, weeks_of
+from tests.plans import leave_only
 from tests.screening.desk import review_of
 from tests.site.clinics import case_of, desk_of, make_clinic, make_person
 
@@ -113,6 +114,19 @@ def test_who_looked_is_told_with_how_often_when_and_from_where(here, auditor):
     assert (second.of, second.read) == ("key:aaaa", 1)
     assert "dr-look" in page.text
     assert "last from 192.0.2.2" in page.text
+
+
+def test_looks_beyond_what_is_counted_are_said_to_be_there(here, auditor, monkeypatch):
+    monkeypatch.setattr(trail, "MOST_COUNTED", 3)
+    desk, url = desk_of(auditor), case_url("here", "case-9", kind="looked")
+    happen(*[Action.RECORD_READ] * 2, actor="key:aaaa")
+    assert "there are older ones" not in desk.get(url).text
+    happen(*[Action.RECORD_READ] * 2, actor="key:aaaa")
+
+    looks = who_looked(auditor, clinic="here", case_id="case-9")
+
+    assert sum(each.opened + each.read for each in looks) == 3
+    assert "there are older ones" in desk.get(url).text
 
 
 @pytest.mark.parametrize("kind", EVERYTHING)
@@ -324,6 +338,7 @@ def test_a_page_takes_as_many_queries_for_fifty_events_as_for_one(here, auditor,
     url = reverse(f"admin:{name}") + query.get(name, "")
     desk = desk_of(auditor)
     happen(Action.RECORD_OPENED)
+    happen(Action.RECORD_READ, actor="key:aaaa")
     few = queries_of(desk, url)
     for n in range(49):
         happen(Action.RECORD_OPENED, actor=f"user:{n}")
@@ -340,3 +355,22 @@ def test_the_text_of_an_event_has_the_role_and_the_address(here):
 
     assert json.loads(text)["network"] == trail.address_in(text) == "192.0.2.9"
     assert trail.role_in(text) == "auditor"
+
+
+@pytest.mark.parametrize(
+    ("index", "wanted"),
+    [
+        ("audit_by_case", {"clinic": "here", "case_id": "case-9"}),
+        ("audit_by_actor", {"actor": "user:77"}),
+    ],
+)
+def test_a_trail_is_read_by_an_index_in_its_order(here, auditor, index, wanted):
+    if connection.vendor != "postgresql":
+        pytest.skip("the plan is PostgreSQL's")
+    leave_only("audit_audit", index)
+
+    events = trail.events_seen_by(auditor, Audit.objects.filter(**wanted))
+    plan = trail._page(events, "", 10**6).explain()
+
+    assert f"using {index}" in plan
+    assert "Sort" not in plan.partition("SubPlan")[0]
