@@ -61,6 +61,8 @@ def pages(client: Any) -> dict[str, str]:
     ]
     found.append(f"/admin/auth/user/{user.pk}/password/")
     found += [f"/admin/work/?state={s}" for s in ("dead", "running", "queued")]
+    found += [f"/admin/audit/{name}/" for name in ("case", "week", "log")]
+    found += [f"/admin/audit/person/?actor=user:{user.pk}"]
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         found.append(reverse(f"{name}_changelist"))
