@@ -5,6 +5,7 @@ make bench ARGS="drain"        only the worker
 make bench ARGS="submit"       only the API
 make bench ARGS="tasks"        only the stream worker
 make bench ARGS="route"        only what a failing edge costs
+make bench ARGS="audit"        only what writing the audit costs
 make bench ARGS="desk"         only the desk, over a million jobs (some minutes)
 """
 
@@ -33,6 +34,9 @@ EARLIER = {
     "tasks, 200 ms x 32, tasks/s": ("-", "-"),
     "p95 beside an edge of 503s, ms": ("-", "-"),
     "p95 beside an edge that hangs, ms": ("-", "-"),
+    "audit, share of a submission, %": ("-", "-"),
+    "audit, share of claim and settling, %": ("-", "-"),
+    "sealing, events/s": ("-", "-"),
     "worklist, 1 M jobs, ms": ("-", "-"),
     "worklist narrowed, 1 M jobs, ms": ("-", "-"),
     "worklist of signed, 1 M jobs, ms": ("-", "-"),
@@ -102,6 +106,16 @@ def route_figures(rounds: int) -> None:
     show("p95 beside an edge that hangs, ms", one["p95 ms"], one["cloud's p95 ms"])
 
 
+def audit_figures(rounds: int) -> None:
+    """Measure what the events cost: rounds of its own take turns with and without."""
+    from tests.benchmarks.audit import audit_cost
+
+    found = audit_cost()
+    show("audit, share of a submission, %", 100 * found["submit"], bound=10)
+    show("audit, share of claim and settling, %", 100 * found["complete"], bound=10)
+    show("sealing, events/s", found["seal"])
+
+
 def desk_figures(rounds: int) -> None:
     """Measure the clinician's pages: each is asked many times, in one round."""
     from tests.benchmarks.desk import desk
@@ -118,6 +132,7 @@ FIGURES = {
     "submit": submit_figures,
     "tasks": task_figures,
     "route": route_figures,
+    "audit": audit_figures,
     "desk": desk_figures,
 }
 
