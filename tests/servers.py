@@ -83,3 +83,11 @@ def stop_valkey() -> None:
 def fresh_name(prefix: str) -> str:
     """Return a name for a database that is not there yet."""
     return f"{prefix}_{uuid.uuid4().hex[:12]}"
+
+
+def has_stopped(pid: int) -> bool:
+    """Say whether every thread of a process has come to its stop."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(
+        each.read_text().rpartition(")")[2].split()[0] == "T" for each in threads
+    )

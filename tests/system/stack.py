@@ -231,7 +231,9 @@ class Stack:
         """Stop a process in its tracks, but not while it holds the one SQLite lock."""
         while True:
             os.kill(process.pid, signal.SIGSTOP)
-            if self.kind != "sqlite" or self._writable():
+            # A thread that is in the middle of a system call finishes it first.
+            wait_until(lambda: servers.has_stopped(process.pid), what="stopped")
+            if self.kind != "sqlite" or (self._writable() and self._writable()):
                 return
             os.kill(process.pid, signal.SIGCONT)
             time.sleep(0.05)
