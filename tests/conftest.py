@@ -34,6 +34,19 @@ def looked_at_nothing_yet() -> Iterator[None]:
         notices.LAST.until = 0.0
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """End what sessions a thread has kept: they would keep the test database there."""
+    yield
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        own = connection.connection
+        servers.end_sessions(
+            connection.settings_dict["NAME"], but=own.info.backend_pid if own else 0
+        )
+
+
 @pytest.fixture
 def redis() -> Iterator[Redis]:
     """An empty Redis, and a bell that has not failed yet."""

@@ -64,6 +64,16 @@ def run_sql(statement: str) -> None:
         connection.execute(statement)
 
 
+def end_sessions(database: str, *, but: int = 0) -> None:
+    """End all sessions of a database, except that of one backend."""
+    with connect("postgres", autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = %s AND pid <> %s",
+            [database, but],
+        )
+
+
 @lru_cache(maxsize=1)
 def valkey() -> EmbeddedValkey:
     """Start this process's own Valkey; it ends with the process."""
