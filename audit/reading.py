@@ -11,8 +11,6 @@ from collections.abc import Callable, Hashable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from django.db import transaction
-
 from audit.entries import Event
 from audit.memory import Memory
 from audit.services import record
@@ -58,7 +56,7 @@ def note_read(event: Event, *, again_after: float = READ_SECONDS) -> None:
 
 
 def write(noted: Iterable[Note]) -> None:
-    """Store what was not stored lately. One transaction, none if there is nothing new.
+    """Store what was not stored lately, by one statement, outside of any transaction.
 
     Raises:
         DatabaseError: it could not be stored; then it is not remembered either.
@@ -67,7 +65,6 @@ def write(noted: Iterable[Note]) -> None:
     fresh = {note.key: note for note in noted if not RECENT.holds(note.key, now=now)}
     if not fresh:
         return
-    with transaction.atomic(durable=True):
-        record([note.event() for note in fresh.values()])
+    record([note.event() for note in fresh.values()])
     for note in fresh.values():
         RECENT.keep(note.key, until=now + note.seconds)

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import Model
-from django.urls import resolve
 
 from pediscreen_site.naming import Named, name_of
-from screening.models import Review
 
 UNMATCHED, OTHERWISE = "nothing found", "another field"
 
@@ -50,11 +48,7 @@ def _worklist(context: Mapping[str, Any]) -> Listed:
         "filters": [f"{name}={value}" for name, value in wanted.filters],
         "count": context["shown"],
     }
-    first = next((row for each in context["groups"] for row in each.rows), None)
-    if first is None:
-        return _searched(detail, wanted.search, None)
-    pk = resolve(first.url).kwargs["object_id"]
-    return _searched(detail, wanted.search, Review.objects.filter(pk=pk).first())
+    return _searched(detail, wanted.search, context["first"])
 
 
 def _changelist(changelist: Any) -> Listed:

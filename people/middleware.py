@@ -15,6 +15,7 @@ from django.urls import reverse
 from audit.context import Surroundings, surroundings
 from people import facts
 from people.forms import address_of
+from people.rights import read
 from people.services.ending import session_ended
 
 ROLL_SECONDS = 60
@@ -71,8 +72,8 @@ def surroundings_of(request: HttpRequest) -> Surroundings:
         # A client of the API is no person, and has no groups.
         if not isinstance(user, User):
             return ""
-        names = sorted(user.groups.values_list("name", flat=True))
-        return ", ".join([*names, *(["superuser"] if user.is_superuser else [])])
+        more = ["superuser"] if user.is_superuser else []
+        return ", ".join([*read(user).roles, *more])
 
     return Surroundings(
         service="desk" if is_desk else "api", address=address_of(request), role=role

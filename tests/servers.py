@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg
+from psycopg import sql
 
 from pediscreen_site.embedded import EmbeddedValkey
 
@@ -65,10 +66,19 @@ def run_sql(statement: str) -> None:
 
 
 def end_sessions(database: str, *, but: int = 0) -> None:
-    """End all sessions of a database, except that of one backend."""
+    """Let nobody into a database any more, and end all its sessions but one's own.
+
+    What a killed process or a thread has kept would keep the database there: a session
+    is waited for, as it may be writing to a slow disk.
+    """
     with connect("postgres", autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(
+                sql.Identifier(database)
+            )
+        )
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
             "WHERE datname = %s AND pid <> %s",
             [database, but],
         )

@@ -87,6 +87,7 @@ def worklist_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse
         "menus": [_menu(each, wanted, counts) for each in filters],
         "filter_words": _filter_words(wanted, filters),
         "groups": groups_of(page.reviews, user, counts, now),
+        "first": next(iter(page.reviews), None),
         "shown": len(page.reviews),
         "cursor": request.GET.get("cursor", ""),
         "following": page.following,

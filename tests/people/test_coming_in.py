@@ -91,6 +91,14 @@ def test_a_code_of_long_ago_or_of_the_future_is_none(doctor):
         assert log_in(Client(), code=code_of(doctor, steps=3)).status_code == 200
 
 
+@pytest.mark.parametrize("typed", ["", "  ", "my code"])
+def test_what_is_no_code_is_no_guess_that_makes_the_next_one_wait(doctor, typed):
+    add_factor(doctor)
+
+    assert log_in(Client(), code=typed).status_code == 200
+    assert log_in(Client(), code=code_of(doctor)).status_code == 302
+
+
 def test_a_wrong_password_does_not_use_the_code_up(doctor):
     add_factor(doctor)
     code = code_of(doctor)

@@ -103,7 +103,7 @@ def test_the_session_is_written_once_a_minute_at_most(doctor):
         clock.shift(59)
         with CaptureQueriesContext(connection) as asked:
             client.get(PAGE)
-        assert all(query["sql"].startswith("SELECT") for query in asked)
+        assert all(query["sql"].lstrip("(").startswith("SELECT") for query in asked)
         assert Session.objects.get().expire_date == stored
         clock.shift(1)
         assert client.get(PAGE).cookies["sessionid"]["max-age"] == 900

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from audit.reading import RECENT
 from screening.admin.review_parts import escalated_words
 from screening.models import Clinic, Review
 from screening.services.escalation import escalate_overdue
@@ -115,10 +116,10 @@ def test_the_names_take_one_query_however_many_rows(desk):
         if number > 1:
             reviews += escalated(*(f"case-{n}" for n in range(1, number)))
         desk.get(LIST)
+        RECENT.forget()  # that it is opened is written down within the twelve, too
         with CaptureQueriesContext(connection) as captured:
             desk.get(LIST)
         counts.append(len(captured))
-    desk.get(page_of(reviews[0]))  # that it was opened is written down once
     with CaptureQueriesContext(connection) as of_case:
         desk.get(page_of(reviews[0]))
 

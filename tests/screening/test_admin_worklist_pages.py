@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from audit.reading import RECENT
 from screening.admin import worklist_rows
 from screening.models import Review, SavedView
 from tests.screening.desk import LIST, review_of, shown
@@ -80,6 +81,7 @@ def test_the_list_takes_as_many_queries_for_fifty_rows_as_for_one(desk):
         while Review.objects.count() < number:
             review_of(f"case-{Review.objects.count()}")
         desk.get(LIST)
+        RECENT.forget()  # that it is opened is written down within the twelve, too
         with CaptureQueriesContext(connection) as captured:
             desk.get(LIST)
         counts.append(len(captured))

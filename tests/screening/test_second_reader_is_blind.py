@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audit.actions import Action
+from audit.reading import RECENT
 from audit.services import Event, record
 from screening.errors import NotYours
 from screening.models import Job, Review, SecondRead
@@ -153,6 +154,7 @@ def test_the_list_takes_no_more_queries_for_more_reviews_to_read_second(doctor, 
             claim_review(review, user=doctor)
             ask_for_second_read(review, user=doctor, version=1)
         client.get(LIST)
+        RECENT.forget()  # that it is opened is written down within the twelve, too
         with CaptureQueriesContext(connection) as captured:
             client.get(LIST)
         counts.append(len(captured))
