@@ -22,10 +22,11 @@ MANIFEST, CHECKPOINT, READ_ME = "manifest.json", "checkpoint.txt", "READ-ME.txt"
 MOST_FILES = 100_000
 LOG = re.compile(r"log/[0-9]{12,19}\.json")
 HEX_SALT = re.compile(r"[0-9a-f]{64}\n")
-EXPORTED = "evidence.exported"
+EXPORTED, SAVED = "evidence.exported", "review.saved"
 OPENED_BY = {
     "job.submitted": "input.json",
     "job.completed": "draft.json",
+    SAVED: "written.json",
     "review.signed": "signed.json",
     "review.added_to": "addendum-{number}.json",
 }
@@ -34,11 +35,15 @@ OPENED_BY = {
 WORDS = {
     "job.submitted": "What was submitted is in {file}",
     "job.completed": "The draft, with what made it, is in {file}",
+    SAVED: "What {actor} wrote, and saved last, is in {file}",
     "review.signed": "What {actor} signed is in {file}",
     "review.added_to": "What {actor} added and signed is in {file}",
 }
 SHOWN = ("risk", "summary", "recommendations", "parent_text", "meaning", "outcome")
 """What the report says as it was signed."""
+
+CONTENTS = {"input.json", "draft.json", "written.json", "signed.json"}
+SIGNED = ("review.signed", "review.added_to")
 
 
 class NotProven(Exception):
@@ -69,8 +74,15 @@ def check(data: bytes, prove: Prove) -> str:
     check_files(files, manifest)
     events, told = check_log(files, manifest, prove)
     found = Found()
+    last = {job_of(each): each["index"] for each in events if each.get("type") == SAVED}
     for event in events:
-        check_event(event, files, found)
+        if event.get("type") != SAVED or last[job_of(event)] == event["index"]:
+            check_event(event, files, found)
+        else:
+            found.open.append(
+                f"What {SAVED}, event {event['index']}, was of: it was saved again "
+                "since."
+            )
     check_reports(files)
     check_left(files, found)
     lines = [f"{told}", *(f"- {line}" for line in found.proven)]
@@ -190,7 +202,7 @@ def check_event(
         if "commitment" in detail:
             found.open.append(f"What {where}, was of: it is not here.")
         return
-    job = event.get("entity", {}).get("job_id", "")
+    job = job_of(event)
     name = f"jobs/{job}/{OPENED_BY[kind].format(number=detail.get('number'))}"
     if name not in files:
         found.open.append(f"What {where}, was of: it was left out, or is erased.")
@@ -201,22 +213,27 @@ def check_event(
         is_meant = content.get("number") == detail.get("number")
     else:
         is_meant = content.get("job_id") == job
-    if kind.startswith("review."):
+    if kind in SIGNED:
         is_meant &= event["actor"]["id"] == f"user:{content.get('signed_by')}"
     if not is_meant:
         raise NotProven(f"{name} is not what {where}, is about.")
-    if kind.startswith("review."):
+    if kind in SIGNED:
         digest = hashlib.sha256(files[name]).hexdigest()
         if detail.get("digest") != digest:
             raise NotProven(f"{name} has not the digest that {where}, has.")
     if "commitment" in detail:
         check_opens(detail["commitment"], files, name, where)
-    elif not kind.startswith("review."):
+    elif kind not in SIGNED:
         words = "was recorded before contents were committed to"
         found.open.append(f"That {name} is what {where}, was of: it {words}.")
         return
     said = WORDS[kind].format(file=name, actor=event["actor"]["id"])
     found.proven.append(f"{said} ({where}, {event['occurred_at']}).")
+
+
+def job_of(event: Mapping[str, Any]) -> str:
+    """Return which job an event is of; none is empty."""
+    return str(event.get("entity", {}).get("job_id", ""))
 
 
 def check_opens(
@@ -250,8 +267,7 @@ def check_left(files: Mapping[str, bytes], found: Found) -> None:
     """Refuse a content of which no event here speaks."""
     for name in files:
         last = name.rpartition("/")[2]
-        is_content = last in {"input.json", "draft.json", "signed.json"}
-        is_content |= last.startswith("addendum-")
+        is_content = last in CONTENTS or last.startswith("addendum-")
         if is_content and name not in found.used:
             raise NotProven(f"No event in the log speaks of {name}.")
 

@@ -19,6 +19,12 @@ OF_DRAFT = (
 )
 """What is stored of an answer, beside the way that it came."""
 
+WRITTEN = (
+    *("risk", "reason_code", "reason_text"),
+    *("summary", "recommendations", "parent_text", "note"),
+)
+"""What a clinician writes of a review, until it is signed."""
+
 
 def input_bytes(job_id: UUID, payload: Mapping[str, Any]) -> bytes:
     """Write what was submitted, as it was accepted."""
@@ -34,6 +40,11 @@ def draft_bytes(job_id: UUID, values: Mapping[str, Any]) -> bytes:
     kept = {name: values[name] for name in OF_DRAFT}
     route = values["route"][-1:]
     return content_bytes({"job_id": str(job_id), "made": route, **kept})
+
+
+def saved_bytes(job_id: UUID, values: Mapping[str, Any]) -> bytes:
+    """Write what stands in a review once it was saved: all that is written of it."""
+    return content_bytes({"job_id": str(job_id), **{n: values[n] for n in WRITTEN}})
 
 
 def commitment(content: bytes, *, salt: bytes | memoryview | None) -> dict[str, str]:

@@ -26,6 +26,7 @@ The evidence of one case of developmental screening.
   jobs/ID/draft.json       what the model answered, which way it came, and the versions
                            of policy, prompt and model as far as they were known
   jobs/ID/review.json      the clinician's side: what was written, changed, acknowledged
+  jobs/ID/written.json     what was written, as it was saved last
   jobs/ID/second-read.json the second reader's view, and what was decided
   jobs/ID/signed.json      exactly what was signed
   jobs/ID/addendum-N.json  exactly what was added later, and signed

@@ -16,7 +16,7 @@ from audit.models import Audit, Pending
 from audit.proving import NotProven, prove_events
 from audit.sealing import Sealer
 from audit.services import Event, record
-from screening.documents.committed import draft_bytes, input_bytes
+from screening.documents.committed import draft_bytes, input_bytes, saved_bytes
 from screening.documents.evidence import (
     ERASED,
     WHOLE,
@@ -154,9 +154,16 @@ def _gather(case: Case, job: Job | None, scope: Scope | None) -> Contents:
     if job is not None:
         jobs = jobs.filter(pk=job.pk)
     withheld = scope.withheld if scope else frozenset()
+    # Nothing is saved meanwhile, so that the last save told of is the one read here.
+    reviews = Review.objects.filter(job__in=jobs.values("pk"))
+    list(reviews.select_for_update(no_key=True).values_list("pk"))
+    saves = Audit.objects.filter(
+        action=Action.REVIEW_SAVED, job_id__in=jobs.values("pk")
+    )
+    saved = set(saves.order_by().values_list("job_id", flat=True))
     # The events come last, so that none is missing of what was read before.
     screenings = [
-        _screening(each, is_withheld=each.pk in withheld)
+        _screening(each, is_withheld=each.pk in withheld, is_saved=each.pk in saved)
         for each in jobs.select_related(
             "case", "clinic", "review__signature", "review__second_read"
         ).order_by("created_at", "pk")
@@ -170,7 +177,7 @@ def _gather(case: Case, job: Job | None, scope: Scope | None) -> Contents:
     )
 
 
-def _screening(job: Job, *, is_withheld: bool) -> Screening:
+def _screening(job: Job, *, is_withheld: bool, is_saved: bool) -> Screening:
     name = str(job.pk)
     if is_withheld or not job.salt:
         state = WITHHELD if is_withheld else ERASED
@@ -179,6 +186,8 @@ def _screening(job: Job, *, is_withheld: bool) -> Screening:
     if job.result is not None:
         contents["draft.json"] = draft_bytes(job.pk, _stored(job))
     review = getattr(job, "review", None)
+    if review is not None and is_saved:
+        contents["written.json"] = saved_bytes(job.pk, _stored(review))
     signature = getattr(review, "signature", None)
     if signature is not None:
         contents["signed.json"] = signed_bytes(signature.content)
@@ -194,8 +203,8 @@ def _screening(job: Job, *, is_withheld: bool) -> Screening:
     )
 
 
-def _stored(job: Job) -> dict[str, Any]:
-    return {field.name: getattr(job, field.name) for field in job._meta.fields}
+def _stored(row: Job | Review) -> dict[str, Any]:
+    return {field.name: getattr(row, field.attname) for field in row._meta.fields}
 
 
 def _beside(review: Review) -> dict[str, dict[str, Any]]:

@@ -7,21 +7,18 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from audit.actions import Action
 from audit.services import Event, record
+from screening.documents.committed import WRITTEN, commitment, saved_bytes
 from screening.errors import NotReady, NotYours, StalePage
 from screening.models import Review, SecondRead
 from screening.results import RISING
 from screening.services.sight import ever_had, reviews_seen_by
 
-WRITTEN = (
-    *("risk", "reason_code", "reason_text"),
-    *("summary", "recommendations", "parent_text", "note"),
-)
 ASKED = "asked"
 LOWERED_REFER = "lowered_refer"
 
@@ -62,7 +59,8 @@ def save_review(
 ) -> int:
     """Store what was written, over the version that the writer saw; return the new one.
 
-    Who saves has the review. A changed family text needs its approval anew.
+    Who saves has the review. A changed family text needs its approval anew. The event
+    commits to all that stands in the review then.
 
     Raises:
         StalePage: somebody has saved since, or has the review, or it is signed.
@@ -70,13 +68,20 @@ def save_review(
     assert set(values) <= set(WRITTEN), values
     with transaction.atomic(durable=True):
         changed = dict(values)
-        before = Review.objects.filter(pk=review.pk).values("parent_text").get()
-        if changed.get("parent_text", before["parent_text"]) != before["parent_text"]:
-            changed |= {"family_approved_by": None, "family_approved_at": None}
+        if "parent_text" in values:
+            changed |= {
+                name: _kept_with(name, parent_text=values["parent_text"])
+                for name in ("family_approved_by", "family_approved_at")
+            }
         _write(review, user, version, changed)
-        fields = sorted(values)
+        saved = Review.objects.filter(pk=review.pk).values("job__salt", *WRITTEN).get()
         event = review_event(
-            review, Action.REVIEW_SAVED, user, version=version + 1, fields=fields
+            review,
+            Action.REVIEW_SAVED,
+            user,
+            version=version + 1,
+            fields=sorted(values),
+            **commitment(saved_bytes(review.job_id, saved), salt=saved["job__salt"]),
         )
         record([event])
     return version + 1
@@ -246,6 +251,11 @@ def review_event(review: Review, action: Action, user: User, **detail: Any) -> E
         job_id=review.job_id,
         detail=detail,
     )
+
+
+def _kept_with(name: str, **same: Any) -> Case:
+    """Keep a column where others stay as they are, and empty it otherwise."""
+    return Case(When(**same, then=F(name)), default=None)
 
 
 def _write(review: Review, user: User, version: int, values: Mapping[str, Any]) -> None:
