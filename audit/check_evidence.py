@@ -22,13 +22,14 @@ MANIFEST, CHECKPOINT, READ_ME = "manifest.json", "checkpoint.txt", "READ-ME.txt"
 MOST_FILES = 100_000
 LOG = re.compile(r"log/[0-9]{12,19}\.json")
 HEX_SALT = re.compile(r"[0-9a-f]{64}\n")
-EXPORTED, SAVED = "evidence.exported", "review.saved"
+EXPORTED, SAVED, READ = "evidence.exported", "review.saved", "report.read"
 OPENED_BY = {
     "job.submitted": "input.json",
     "job.completed": "draft.json",
     SAVED: "written.json",
     "review.signed": "signed.json",
     "review.added_to": "addendum-{number}.json",
+    READ: "signed.json",
 }
 """Which file holds the content that an event is about."""
 
@@ -38,6 +39,7 @@ WORDS = {
     SAVED: "What {actor} wrote, and saved last, is in {file}",
     "review.signed": "What {actor} signed is in {file}",
     "review.added_to": "What {actor} added and signed is in {file}",
+    READ: "The report that {actor} read is in {file}",
 }
 SHOWN = ("risk", "summary", "recommendations", "parent_text", "meaning", "outcome")
 """What the report says as it was signed."""
@@ -207,7 +209,8 @@ def check_event(
     if name not in files:
         found.open.append(f"What {where}, was of: it was left out, or is erased.")
         return
-    found.used.add(name)
+    if kind != READ:
+        found.used.add(name)
     content = read_object(files[name], name)
     if kind == "review.added_to":
         is_meant = content.get("number") == detail.get("number")
@@ -217,13 +220,13 @@ def check_event(
         is_meant &= event["actor"]["id"] == f"user:{content.get('signed_by')}"
     if not is_meant:
         raise NotProven(f"{name} is not what {where}, is about.")
-    if kind in SIGNED:
-        digest = hashlib.sha256(files[name]).hexdigest()
-        if detail.get("digest") != digest:
-            raise NotProven(f"{name} has not the digest that {where}, has.")
+    digest = hashlib.sha256(files[name]).hexdigest()
+    # Events had one until they had commitments alone.
+    if detail.get("digest", digest) != digest:
+        raise NotProven(f"{name} has not the digest that {where}, has.")
     if "commitment" in detail:
         check_opens(detail["commitment"], files, name, where)
-    elif kind not in SIGNED:
+    elif "digest" not in detail:
         words = "was recorded before contents were committed to"
         found.open.append(f"That {name} is what {where}, was of: it {words}.")
         return

@@ -17,8 +17,12 @@ from django.db.models.functions import Coalesce
 from audit.actions import Action
 from audit.models import Audit
 from audit.verification import Gap
-from screening.models import Addendum, Job, Signature, Tombstone
+from screening.models import Job, Tombstone
 from screening.services.erasure import digest_of
+from screening.signed_completeness import (
+    addendum_without_event,
+    signature_without_event,
+)
 
 AT_ONCE = 2000
 ENDS = {
@@ -63,18 +67,6 @@ def not_ended() -> Iterator[UUID]:
             pk__gt=Coalesce(Subquery(replayed), 0)
         )
         yield from _ids(Job.objects.filter(~Exists(ended), status=status))
-
-
-def signature_without_event() -> Iterator[UUID]:
-    """List the jobs with a signature whose digest no event has."""
-    signed = _events(Action.REVIEW_SIGNED, job=OuterRef("review__job_id"))
-    return _ids(Signature.objects.filter(~Exists(_of_digest(signed))), "review__job_id")
-
-
-def addendum_without_event() -> Iterator[UUID]:
-    """List the jobs with an addendum whose digest no event has."""
-    added = _events(Action.REVIEW_ADDED_TO, job=OuterRef("review__job_id"))
-    return _ids(Addendum.objects.filter(~Exists(_of_digest(added))), "review__job_id")
 
 
 def gone_and_not_erased() -> Iterator[UUID]:
@@ -132,12 +124,12 @@ GAPS = (
     ),
     Gap(
         kind="signature_without_event",
-        words="a report is signed, and no event has its digest",
+        words="a report is signed, and no event is of what was signed",
         jobs=signature_without_event,
     ),
     Gap(
         kind="addendum_without_event",
-        words="an addendum is signed, and no event has its digest",
+        words="an addendum is signed, and no event is of what was signed",
         jobs=addendum_without_event,
     ),
     Gap(
@@ -162,12 +154,6 @@ GAPS = (
 
 def _events(action: Action, *, job: Any) -> QuerySet[Audit]:
     return Audit.objects.filter(action=action, job_id=job)
-
-
-def _of_digest(events: QuerySet[Audit]) -> QuerySet[Audit]:
-    return events.annotate(digest=KT("detail__digest")).filter(
-        digest=OuterRef("content_digest")
-    )
 
 
 def _ids(rows: QuerySet[Any], field: str = "pk") -> Iterator[Any]:

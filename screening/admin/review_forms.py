@@ -8,12 +8,12 @@ from django import forms
 from django.contrib.auth.models import User
 
 from people.forms import code_field, password_field
+from screening.documents.committed import WRITTEN
 from screening.models import Reason, Review, Risk
 from screening.reports import LONGEST_REASON, report_of
 from screening.results import MAX_TEXT, RISING
 from screening.safety import Flag, flags_of
 from screening.services.review import (
-    WRITTEN,
     acknowledge_flags,
     approve_family_text,
     save_review,

@@ -25,11 +25,11 @@ from screening.admin.review_parts import (
     paragraphs,
     when,
 )
+from screening.documents.committed import WRITTEN
 from screening.errors import ScreeningError, StalePage
 from screening.models import Reason, Review
 from screening.reports import WORDS, Report, Todo, lowers_refer, meaning_of, report_of
 from screening.results import RISING
-from screening.services.review import WRITTEN
 from screening.services.sight import has_second_read
 from screening.services.signing import draft_of, left_before_signing
 

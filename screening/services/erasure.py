@@ -30,7 +30,7 @@ from screening.models import (
 )
 from screening.models.retention import LONGEST_REASON
 
-VERSION = 1
+VERSION = 2
 UNDER_WAY = (Job.Status.PENDING, Job.Status.RUNNING)
 
 
@@ -38,8 +38,9 @@ UNDER_WAY = (Job.Status.PENDING, Job.Status.RUNNING)
 class Kind:
     """One kind of rows that goes with a case.
 
-    ``named_by`` are the fields by which the proof names a row: ids, and digests that
-    the log has too. What a client chose is never among them.
+    ``named_by`` are the fields by which the proof names a row: ids and numbers, which
+    the log has too. What a client chose is never among them, nor a digest, by which a
+    guess of the content could be tried.
     """
 
     name: str
@@ -61,12 +62,12 @@ KINDS = (
     Kind(
         name="signatures",
         rows=lambda case: Signature.objects.filter(review__job__case=case),
-        named_by=("review__job_id", "content_digest"),
+        named_by=("review__job_id",),
     ),
     Kind(
         name="addenda",
         rows=lambda case: Addendum.objects.filter(review__job__case=case),
-        named_by=("review__job_id", "number", "content_digest"),
+        named_by=("review__job_id", "number"),
     ),
     Kind(
         name="second_reads",

@@ -155,11 +155,10 @@ def _gather(case: Case, job: Job | None, scope: Scope | None) -> Contents:
         jobs = jobs.filter(pk=job.pk)
     withheld = scope.withheld if scope else frozenset()
     # Nothing is saved meanwhile, so that the last save told of is the one read here.
-    reviews = Review.objects.filter(job__in=jobs.values("pk"))
+    reviews = Review.objects.filter(job__in=jobs)
     list(reviews.select_for_update(no_key=True).values_list("pk"))
-    saves = Audit.objects.filter(
-        action=Action.REVIEW_SAVED, job_id__in=jobs.values("pk")
-    )
+    ids = jobs.values_list("pk", flat=True)
+    saves = Audit.objects.filter(action=Action.REVIEW_SAVED, job_id__in=ids)
     saved = set(saves.order_by().values_list("job_id", flat=True))
     # The events come last, so that none is missing of what was read before.
     screenings = [

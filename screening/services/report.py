@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from audit.actions import Action
 from audit.services import Event, record
+from screening.documents.committed import commitment
 from screening.documents.letters import lacks_letters
 from screening.documents.signed import Addition, Reported, SignedReport
 from screening.errors import NotReady, NotYours
 from screening.models import Addendum, Clinic, Job, Reason, Review, Signature
-from screening.reports import digest_of
+from screening.reports import digest_of, signed_bytes
 from screening.services.review import reviews_of
 from screening.services.sight import jobs_seen_by
 
@@ -41,7 +42,7 @@ def read_report(
 
     It is what stands under the signature, not what the review's row says; ``is_whole``
     tells whether the content still has the digest that was signed. An audit event names
-    who read it, and in which form.
+    who read it, in which form, and commits to what was read.
 
     Raises:
         NoReport: nothing of the case is signed, or the case is another clinic's.
@@ -155,7 +156,9 @@ def _read(
         report = signed_report(signature)
         if part == FAMILY and (why := why_not_for_family(report)):
             raise NotReady(why)
-        detail = {"digest": signature.content_digest, "form": form}
+        salt = signature.review.job.salt
+        read = commitment(signed_bytes(signature.content), salt=salt)
+        detail = {"form": form, **read}
         if part == FAMILY:
             detail["part"] = part
         record(

@@ -123,7 +123,6 @@ def sign_off(
                     user,
                     version=version,
                     outcome=values["outcome"],
-                    digest=values["content_digest"],
                     **commitment(signed_bytes(values["content"]), salt=found.job.salt),
                 )
             ]
@@ -187,7 +186,6 @@ def add_addendum(
                     Action.REVIEW_ADDED_TO,
                     user,
                     number=number,
-                    digest=addendum.content_digest,
                     **commitment(signed_bytes(content), salt=salt),
                 )
             ]

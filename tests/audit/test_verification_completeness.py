@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from audit.actions import Action
 from audit.models import Audit
@@ -12,15 +14,16 @@ from audit.verification import Verdict
 from routing.errors import ModelServerRejected
 from screening.completeness import GAPS
 from screening.events import job_event
-from screening.models import Addendum, Job, Review
+from screening.models import Addendum, Job, Review, Signature
 from screening.results import check_result
 from screening.services.execution import claim_jobs, with_rules
 from screening.services.intervention import cancel_job, replay_job
+from screening.services.review import review_event
 from screening.services.settlement import settle
 from screening.services.signing import add_addendum, record
 from tests.audit.tampering import kinds, look, make_log, run, unlock_all
 from tests.screening.making import claimed_job, make_job, outcome
-from tests.screening.signing import PASSWORD, sign
+from tests.screening.signing import PASSWORD, sign, unlock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
 ANSWER = {"risk": "monitor", "summary": ["Says two words."], "model_id": "m-1"}
@@ -151,10 +154,72 @@ def test_an_addendum_that_the_log_has_not_is_found(jobs, newest):
 def test_a_signature_under_another_content_than_the_logs_is_found(jobs):
     unlock_all()
     event = Audit.objects.get(action=Action.REVIEW_SIGNED)
-    other = {**event.detail, "digest": "0" * 64}
+    other = {**event.detail, "commitment": "0" * 64}
     run("UPDATE audit_audit SET detail = %s WHERE id = %s", json.dumps(other), event.pk)
 
     assert kinds(complete()) == {"column_differs", "signature_without_event"}
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("signature", "content = REPLACE(CAST(content AS TEXT), 'monitor', 'refer')%s"),
+        ("signature", "content_digest = 'ab'"),
+        ("addendum", "text = 'Hears nothing.'"),
+        ("addendum", "content_digest = 'ab'"),
+    ],
+)
+def test_what_was_signed_changed_in_the_database_is_found(jobs, table, change):
+    unlock(f"screening_{table}")
+    as_json = "::jsonb" if connection.vendor == "postgresql" else ""
+    run(f"UPDATE screening_{table} SET {change.replace('%s', as_json)}")
+
+    expect(f"{table}_without_event", jobs["done"])
+
+
+def test_what_was_signed_is_not_vouched_for_without_its_salt(jobs):
+    unlock("screening_job")
+    Job.objects.filter(pk=jobs["done"].pk).update(salt=None)
+
+    expect_all({"signature_without_event", "addendum_without_event"})
+
+
+def test_a_signature_of_before_there_were_commitments_is_held_by_its_digest(jobs):
+    signed = Signature.objects.get()
+    write_as_before(Action.REVIEW_SIGNED, digest=signed.content_digest)
+    for each in Addendum.objects.all():
+        number, digest = each.number, each.content_digest
+        write_as_before(Action.REVIEW_ADDED_TO, number=number, digest=digest)
+    assert complete().is_whole
+
+    unlock("screening_signature")
+    run("UPDATE screening_signature SET content_digest = 'ab'")
+
+    expect("signature_without_event", jobs["done"])
+
+
+def test_an_event_written_later_takes_no_signature_back(jobs):
+    detail = {"version": 1, "commitment": "0" * 64}
+    review = Review.objects.select_related("job__case", "job__clinic").get(
+        job=jobs["done"]
+    )
+    record([review_event(review, Action.REVIEW_SIGNED, review.signed_off_by, **detail)])
+
+    assert complete().is_whole
+
+
+def write_as_before(action: Action, **detail: Any) -> None:
+    """Put events in the place of those that are there, without commitments."""
+    review = Review.objects.select_related("job__case", "job__clinic").get(
+        signature__isnull=False
+    )
+    if detail.get("number", 1) == 1:
+        forget(review.job, action)
+    record([review_event(review, action, review.signed_off_by, **detail)])
+
+
+def expect_all(expected: set[str]) -> None:
+    assert kinds(complete()) == expected
 
 
 def test_asking_costs_no_more_queries_for_more_jobs(

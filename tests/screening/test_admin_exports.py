@@ -14,7 +14,9 @@ from django.urls import reverse
 from pypdf import PdfReader
 
 from audit.models import Audit
+from audit.proofs.commitments import commit
 from screening.models import Clinic, Review, Signature
+from screening.reports import signed_bytes
 from screening.services import listing
 from screening.services.review import ask_for_second_read, claim_review
 from screening.services.signing import add_addendum
@@ -95,7 +97,9 @@ def test_each_download_is_in_the_audit_log_with_who_and_what(desk, doctor, relea
     for name in FILES:
         desk.get(file_of(released, name))
 
-    whole = {"digest": released.content_digest, "form": "pdf"}
+    content = signed_bytes(released.signature.content)
+    read = commit(content, salt=bytes(released.job.salt))
+    whole = {"commitment": read, "form": "pdf"}
     found = sorted(events("report.read"), key=lambda event: event.pk)
     assert [event.detail for event in found] == [
         whole,

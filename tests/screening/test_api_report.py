@@ -9,7 +9,9 @@ from django.db import IntegrityError, transaction
 from pypdf import PdfReader
 
 from audit.models import Audit
+from audit.proofs.commitments import commit
 from screening.models import Addendum, Clinic, Review, Signature
+from screening.reports import signed_bytes
 from screening.services.keys import create_key
 from screening.services.signing import add_addendum, release_report
 from tests.screening.signing import PASSWORD, make_reader, sign, unlock
@@ -63,7 +65,9 @@ def test_each_reading_is_in_the_audit_log(api, review):
 
     events = Audit.objects.filter(action="report.read")
     assert [event.actor for event in events] == ["key:env"] * 2
-    assert events[0].detail == {"digest": signed.content_digest, "form": "json"}
+    content = signed_bytes(signed.signature.content)
+    made = commit(content, salt=bytes(signed.job.salt))
+    assert events[0].detail == {"commitment": made, "form": "json"}
 
 
 def test_the_newest_signature_counts(api, review):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,14 +12,18 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from audit.actions import Action
 from audit.models import Audit
+from audit.proofs.commitments import commit
 from audit.sequencer import seal_all
 from screening.completeness import GAPS
+from screening.documents.committed import draft_bytes, input_bytes, saved_bytes
 from screening.errors import Erased, HoldRefused, NotErasable
 from screening.models import Case, Job, LegalHold, Review, Tombstone
+from screening.reports import signed_bytes
 from screening.services.erasure import digest_of, erase_case, tombstone_of
 from screening.services.evidence import export_evidence
 from screening.services.intervention import cancel_job
 from screening.services.legal_hold import lift_hold, place_hold
+from screening.services.report import addendum_content, read_report
 from tests.audit.tampering import KEY, kinds, look, run, undone, unlock_all
 from tests.screening.erasing import (
     WORD,
@@ -66,7 +71,6 @@ def test_nothing_of_the_words_is_left_in_any_column(case):
 
 def test_the_log_is_whole_afterwards_and_holds_the_proof_of_what_went(case):
     job = case.jobs.get()
-    signature = review_of(case).signature
     before = Audit.objects.for_job(job.pk).count()
 
     stone = erased(case)
@@ -91,8 +95,44 @@ def test_the_log_is_whole_afterwards_and_holds_the_proof_of_what_went(case):
     proofs = {each["kind"]: each["sha256"] for each in stone.manifest["kinds"]}
     named = f"{job.pk}\n".encode()
     assert proofs["jobs"] == hashlib.sha256(named).hexdigest()
-    named = f"{job.pk} {signature.content_digest}\n".encode()
     assert proofs["signatures"] == hashlib.sha256(named).hexdigest()
+    named = f"{job.pk} 1\n".encode()
+    assert proofs["addenda"] == hashlib.sha256(named).hexdigest()
+
+
+def test_afterwards_nothing_confirms_a_guess_of_what_was_said(case):
+    """Whoever has the log and the tombstones, and guesses a content to the letter."""
+    job = case.jobs.get()
+    read_report(clinic=case.clinic, case_id=case.case_id, actor="key:test")
+    review, salt = review_of(case), bytes(job.salt)
+    texts = review.addenda.all()
+    contents = {
+        "input": input_bytes(job.pk, job.payload),
+        "draft": draft_bytes(job.pk, vars(job)),
+        "written": saved_bytes(job.pk, vars(review)),
+        "signed": signed_bytes(review.signature.content),
+        "addendum": signed_bytes(addendum_content(texts[0])),
+    }
+    before = left_behind()
+    for name, content in contents.items():
+        assert commit(content, salt=salt) in before, name
+
+    erased(case)
+
+    left = left_behind()
+    assert salt.hex() not in left
+    for name, content in contents.items():
+        digest = hashlib.sha256(content).hexdigest()
+        for told in (digest, f"{job.pk} {digest}", f"{job.pk} 1 {digest}"):
+            lined = hashlib.sha256(f"{told}\n".encode()).hexdigest()
+            assert {told, lined}.isdisjoint(left), name
+
+
+def left_behind() -> set[str]:
+    """Gather all that is written in 64 digits in the log and on the tombstones."""
+    texts = [*Audit.objects.values_list("canonical", flat=True)]
+    texts += map(json.dumps, Tombstone.objects.values_list("manifest", flat=True))
+    return set(re.findall(r"[0-9a-f]{64}", " ".join(texts)))
 
 
 def test_other_cases_stay_as_they_are(case):
@@ -264,7 +304,7 @@ def test_a_job_that_is_gone_without_an_erasure_is_found():
 def test_a_tombstone_that_is_gone_or_changed_is_found(case):
     stone = erased(case)
     unlock("screening_tombstone")
-    other = json.dumps({**stone.manifest, "v": 2})
+    other = json.dumps({**stone.manifest, "v": 3})
     run("UPDATE screening_tombstone SET manifest = %s", other)
     assert kinds(look(gaps=GAPS)) == {"tombstone_without_event"}
 

@@ -17,6 +17,7 @@ from audit.proofs.commitments import opens
 from screening.errors import NotReady
 from screening.models import Case, Job, Review, Signature
 from screening.services.evidence import export_evidence
+from screening.services.report import read_report
 from tests.screening.evidence import (
     ANSWER,
     KEY,
@@ -42,6 +43,8 @@ def case() -> Case:
 
 
 def test_a_case_that_went_all_the_way_is_proven_in_plain_words(case):
+    read_report(clinic=case.clinic, case_id=case.case_id, actor="key:test")
+
     answer = told(exported(case))
 
     job = case.jobs.get()
@@ -49,7 +52,9 @@ def test_a_case_that_went_all_the_way_is_proven_in_plain_words(case):
     for words in (
         f"What was submitted is in jobs/{job.pk}/input.json",
         f"The draft, with what made it, is in jobs/{job.pk}/draft.json",
+        f"wrote, and saved last, is in jobs/{job.pk}/written.json",
         f"signed is in jobs/{job.pk}/signed.json",
+        f"The report that key:test read is in jobs/{job.pk}/signed.json",
         f"added and signed is in jobs/{job.pk}/addendum-1.json",
         "holds every file here to its bytes",
         "When these became as they were exported",
@@ -221,7 +226,7 @@ def test_a_signed_content_changed_in_the_database_is_not_proven(case):
     signature.content = signature.content | {"risk": "refer"}
     signature.save()
 
-    assert "signed.json has not the digest" in told(exported(case))
+    assert "signed.json does not open the commitment" in told(exported(case))
 
 
 def test_a_draft_of_which_the_log_knows_nothing_is_not_proven(case):

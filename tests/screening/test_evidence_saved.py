@@ -10,10 +10,10 @@ import pytest
 from audit.actions import Action
 from audit.models import Audit
 from audit.proofs.commitments import opens
-from screening.documents.committed import saved_bytes
+from screening.documents.committed import WRITTEN, saved_bytes
 from screening.models import Case, Job, Review
 from screening.services.evidence import export_evidence
-from screening.services.review import WRITTEN, approve_family_text, save_review
+from screening.services.review import approve_family_text, save_review
 from tests.screening.evidence import WORD, answered, files_in, seal, told
 from tests.screening.signing import make_reader, unlock
 

@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from audit.models import Audit
+from audit.proofs.commitments import opens
 from screening.errors import NotReady, NotYours, StalePage, WrongPassword
 from screening.models import Addendum, Clinic, Job, Review, Signature
-from screening.reports import digest_of
+from screening.reports import digest_of, signed_bytes
 from screening.results import check_result
 from screening.safety import flags_of
 from screening.services.execution import with_rules
@@ -160,7 +161,9 @@ def test_a_signature_stores_who_when_what_it_means_and_its_digest(doctor):
     assert signed.content_digest == digest_of(signature.content)
     event = Audit.objects.get(action="review.signed")
     assert event.actor == f"user:{doctor.pk}"
-    assert event.detail["digest"] == signed.content_digest
+    assert "digest" not in event.detail
+    salt = bytes(signed.job.salt)
+    assert opens(event.detail["commitment"], signed_bytes(signature.content), salt=salt)
     assert "Other words." not in str(event.detail)
 
 
