@@ -55,6 +55,11 @@ def note_read(event: Event, *, again_after: float = READ_SECONDS) -> None:
         taken.append(note)
 
 
+def write_read(event: Event) -> None:
+    """Account for a reading at once, and each time: what a command is about to say."""
+    record([event])
+
+
 def write(noted: Iterable[Note]) -> None:
     """Store what was not stored lately, by one statement, outside of any transaction.
 

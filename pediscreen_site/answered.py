@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -136,6 +137,8 @@ def missing(answered: Answered) -> list[Note]:
         return [] if answered.is_refused else [_note_of_refusal(answered, refused)]
     if answered.response.status_code >= 500:
         return []
+    if answered.response.status_code == 207:
+        return [_note_of_lines(answered)]
     if answered.match.view_name in SHOWS_NOTHING:
         return []
     is_page = answered.response.status_code < 300
@@ -237,6 +240,23 @@ def _event_of_refusal(
     if named is not None and answered.client and not is_own:
         detail["of"] = answered.clinic
     return _event(answered, action, named=named, **detail)
+
+
+def _note_of_lines(answered: Answered) -> Note:
+    """Make a note of the lines of a bulk request that were refused, once a request."""
+    codes = Counter(line["error"]["code"] for line in answered.body if "error" in line)
+
+    def event() -> Event:
+        return _event(
+            answered,
+            Action.REQUEST_REFUSED,
+            method=str(answered.request.method),
+            lines=len(answered.body),
+            refused=codes.total(),
+            codes=dict(codes),
+        )
+
+    return _note(answered, tuple(codes.items()), event, seconds=0.0)
 
 
 # --- Readings -------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -15,7 +15,8 @@ from django.db.models.functions import Now
 from redis.exceptions import RedisError
 
 from audit.actions import Action
-from audit.services import record
+from audit.reading import write_read
+from audit.services import Event, record
 from routing import streams
 from routing.connection import connect
 from routing.models import Task
@@ -52,6 +53,21 @@ def dead_letters(
     if older_than is not None:
         letters = letters.filter(dead_at__lt=Now() - older_than)
     return letters.order_by("dead_at", "id")
+
+
+def note_looked(*, filters: Iterable[str], count: int, clinic: str, actor: str) -> None:
+    """Store that somebody with a shell had so many dead letters counted.
+
+    ``filters`` are the names of what narrowed them, never the words.
+    """
+    detail = {
+        "command": "replay_dead_letters",
+        "filters": sorted(filters),
+        "count": count,
+    }
+    write_read(
+        Event(action=Action.LIST_READ, actor=actor, clinic=clinic, detail=detail)
+    )
 
 
 def counted(tasks: QuerySet[Task]) -> list[tuple[str, str, int]]:

@@ -1,11 +1,11 @@
-"""Who looked at a child's record: each page that shows one is accounted for."""
+"""Who looked at a child's record: each page and command that shows one is recorded."""
 
 from __future__ import annotations
 
 from django.contrib.auth.models import User
 
 from audit.actions import Action
-from audit.reading import note_read
+from audit.reading import note_read, write_read
 from audit.services import Event
 from screening.models import Case, Job
 
@@ -41,3 +41,21 @@ def note_explained(job: Job, *, actor: str) -> None:
         detail={"command": "route_explain"},
     )
     note_read(event, again_after=AGAIN_AFTER_SECONDS)
+
+
+def note_simulated(*, jobs: int, days: int, actor: str) -> None:
+    """Store that somebody with a shell had the ways of so many jobs decided anew."""
+    detail = {"command": "route_simulate", "count": jobs, "days": days}
+    write_read(Event(action=Action.LIST_READ, actor=actor, detail=detail))
+
+
+def note_weighed(case: Case, *, actor: str) -> None:
+    """Store that somebody with a shell asked what would go with a case."""
+    event = Event(
+        action=Action.RECORD_READ,
+        actor=actor,
+        clinic=case.clinic.slug,
+        case_id=case.case_id,
+        detail={"command": "erase_case"},
+    )
+    write_read(event)

@@ -138,6 +138,14 @@ def test_that_the_log_has_only_grown_is_proven(log, tmp_path, old, new):
     assert command("audit_consistency", *words).out == path.read_text()
 
 
+def test_that_a_proof_of_growth_was_handed_out_is_recorded(log):
+    command("audit_consistency", "5", "13")
+
+    [event] = Audit.objects.filter(action=Action.AUDIT_PROVEN)
+    assert event.actor == "system:audit_consistency"
+    assert event.detail == {"from": 5, "size": 13}
+
+
 def test_a_checkpoint_may_be_a_file_that_was_kept(log, tmp_path):
     path = tmp_path / "kept"
     path.write_text(notes()[1])

@@ -7,9 +7,11 @@ import os
 import signal
 import threading
 import time
+from unittest.mock import patch
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 
 from audit.models import Audit
 from routing.models import Task
@@ -50,8 +52,36 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(redis):
     ]
     assert list(Task.objects.values()) == rows
     assert redis.xrange("tasks:dlq") == dlq
-    assert not Audit.objects.exists()
+    [looked] = Audit.objects.all()
+    assert (looked.action, looked.actor) == ("list.read", "system:replay_dead_letters")
+    assert looked.detail == {
+        "command": "replay_dead_letters",
+        "filters": [],
+        "count": 21,
+    }
     assert not redis.exists("tasks:normal")
+
+
+def test_who_counts_dead_letters_is_recorded_with_the_names_of_what_narrowed_them():
+    make_dead(clinic="riverside")
+    make_dead(clinic="north")
+
+    command("--dry-run", "--clinic", "riverside", "--older-than", "0", "--limit", "5")
+
+    [looked] = Audit.objects.all()
+    assert looked.clinic == "riverside"
+    assert looked.detail["filters"] == ["older_than"]
+    assert looked.detail["count"] == 1
+
+
+def test_what_cannot_be_recorded_is_not_said():
+    make_dead()
+
+    with (
+        patch("audit.reading.record", side_effect=DatabaseError),
+        pytest.raises(DatabaseError),
+    ):
+        command("--dry-run")
 
 
 def test_the_command_replays_the_oldest_at_the_rate_it_is_told(redis):
@@ -67,7 +97,8 @@ def test_the_command_replays_the_oldest_at_the_rate_it_is_told(redis):
     assert statuses(*tasks) == ["PENDING"] * 5 + ["FAILED"] * 3
     assert entries(redis, "tasks:normal") == [task.public_id for task in tasks[:5]]
     assert set(Audit.objects.values_list("action", "actor")) == {
-        ("task.replayed", "system:replay_dead_letters")
+        ("list.read", "system:replay_dead_letters"),
+        ("task.replayed", "system:replay_dead_letters"),
     }
     assert "RC-2041" not in said
 

@@ -136,6 +136,34 @@ def test_only_wrong_lines_store_nothing_and_are_207(api):
     assert response.status_code == 207
     assert not Job.objects.exists()
     assert not Audit.objects.changing().exists()
+    [event] = Audit.objects.all()
+    assert event.action == "request.refused"
+
+
+def test_the_lines_that_are_refused_are_one_event_with_counts_by_code(api):
+    lines = [{}, {"age_months": -1}, SENTINEL, {SENTINEL: 1}, {"case_id": "a"}]
+
+    for _ in range(2):
+        bulk(api, lines)
+
+    events = Audit.objects.filter(action="request.refused").order_by("pk")
+    assert len(events) == 2
+    assert (events[0].actor, events[0].clinic) == ("key:env", "default")
+    assert events[0].detail == {
+        "route": "bulk",
+        "method": "POST",
+        "lines": 5,
+        "refused": 3,
+        "codes": {"VALIDATION_ERROR": 2, "INVALID_PAYLOAD": 1},
+    }
+    assert SENTINEL not in events[0].canonical
+    assert Audit.objects.filter(action="job.submitted").count() == 4
+
+
+def test_a_bulk_request_without_a_wrong_line_has_no_event_but_its_jobs(api):
+    bulk(api, lines_of(2))
+
+    assert set(Audit.objects.values_list("action", flat=True)) == {"job.submitted"}
 
 
 def test_a_thousand_lines_are_accepted_with_as_many_queries_as_two(api):

@@ -343,7 +343,11 @@ def test_the_command_says_what_would_go_and_then_erases_it(case, capsys):
     call_command("erase_case", "default", case.case_id, "--dry-run")
     would = json.loads(capsys.readouterr().out)
     assert not would["erased"]
-    assert snapshot() == before
+    [looked] = Audit.objects.filter(action=Action.RECORD_READ)
+    assert (looked.actor, looked.case_id) == ("system:erase_case", case.case_id)
+    assert snapshot() == before | {
+        table: before[table] + 1 for table in ("audit_audit", "audit_pending")
+    }
     assert places_of(WORD)
 
     with pytest.raises(CommandError, match="Say why"):

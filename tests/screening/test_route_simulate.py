@@ -12,6 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from audit.models import Audit
 from routing.policy import Standing, Wish, choose_targets
 from screening.models import Job
 from tests.browser.rows import OLD_ROUTE
@@ -232,9 +233,23 @@ def test_an_option_that_cannot_be_used_is_named_with_its_rule(given, rule):
     assert str(refused.value).startswith(rule)
 
 
-def test_nothing_is_written_and_only_what_is_needed_is_read():
+def test_who_has_ways_decided_anew_is_recorded_before_anything_is_said():
     decided(*ALL)
-    before = list(Job.objects.values())
+
+    simulate("--days", "3", "--show", "1")
+
+    [looked] = Audit.objects.filter(action="list.read")
+    assert looked.actor == "system:route_simulate"
+    assert looked.detail == {
+        "command": "route_simulate",
+        "count": 1,
+        "days": 3,
+    }
+
+
+def test_nothing_is_changed_and_only_what_is_needed_is_read():
+    decided(*ALL)
+    before, events = list(Job.objects.values()), Audit.objects.count()
 
     with CaptureQueriesContext(connection) as captured:
         simulate("--without", "edge", "--top", "1")
@@ -244,6 +259,8 @@ def test_nothing_is_written_and_only_what_is_needed_is_read():
     assert len(read) == 1
     assert "payload" not in read[0]
     assert "result" not in read[0]
-    assert not any(
-        query["sql"].startswith(("INSERT", "UPDATE", "DELETE")) for query in captured
-    )
+    writing = ("INSERT", "UPDATE", "DELETE", "WITH")
+    written = [q["sql"] for q in captured if q["sql"].lstrip().startswith(writing)]
+    assert written
+    assert all("audit_audit" in sql for sql in written), written
+    assert Audit.objects.count() == events + 1

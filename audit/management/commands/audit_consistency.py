@@ -6,8 +6,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
+from audit.actions import Action
 from audit.keyring import Believed, opened
 from audit.management.asking import (
     BROKEN,
@@ -20,6 +21,7 @@ from audit.models import Checkpoint
 from audit.proofs.checkpoints import Checkpoint as Signed
 from audit.proofs.notes import NoteRefused
 from audit.proving import NotProven, prove_growth
+from audit.services import Event, record
 
 MOST_DIGITS = 19
 
@@ -40,14 +42,16 @@ class Command(BaseCommand):
     def handle(
         self, *, old: str, new: str | None, out: str | None, **options: Any
     ) -> None:
-        """Prove.
+        """Prove, and record that it was handed out.
 
         Raises:
             CommandError: the log is another one, or a checkpoint is not known.
         """
         keys = known_keys()
         try:
-            text = prove_growth(_checkpoint(old, keys), _checkpoint(new, keys))
+            before, after = _checkpoint(old, keys), _checkpoint(new, keys)
+            text = prove_growth(before, after)
+            _remember(before[0], after[0])
         except NotProven as exc:
             raise CommandError(f"Not proven: {exc}.", returncode=BROKEN) from exc
         except DatabaseError as exc:
@@ -58,6 +62,19 @@ class Command(BaseCommand):
             write_out(out, text)
         else:
             self.stdout.write(text)
+
+
+@transaction.atomic(durable=True)
+def _remember(before: Signed, after: Signed) -> None:
+    record(
+        [
+            Event(
+                action=Action.AUDIT_PROVEN,
+                actor="system:audit_consistency",
+                detail={"from": before.size, "size": after.size},
+            )
+        ]
+    )
 
 
 def _checkpoint(asked: str | None, keys: list[Believed]) -> tuple[Signed, str]:

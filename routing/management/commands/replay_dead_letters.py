@@ -26,6 +26,7 @@ from routing.services.replay import (
     counted,
     dead_letters,
     in_turn,
+    note_looked,
     replay_task,
     sweep_dead_letters,
 )
@@ -99,6 +100,13 @@ class Command(BaseCommand):
         )
         ids = list(letters.values_list("pk", flat=True)[:limit])
         some = letters if limit is None else Task.objects.filter(pk__in=letters[:limit])
+        narrowed = {"code": code, "task_type": task_type, "older_than": older_than}
+        note_looked(
+            filters=[name for name, word in narrowed.items() if word is not None],
+            count=len(ids),
+            clinic=clinic or "",
+            actor=ACTOR,
+        )
         self._say_what(some)
         seconds = math.ceil((len(ids) - 1) / rate) if ids else 0
         pace = f"{len(ids)} at {rate:g} a second, in about {seconds} s"

@@ -16,6 +16,7 @@ from screening.services.erasure import (
     erase_case,
     manifest_of,
 )
+from screening.services.reading import note_weighed
 
 ACTOR = "system:erase_case"
 
@@ -64,6 +65,7 @@ class Command(BaseCommand):
                 check_erasable(found, unsigned_too=unsigned_too)
                 manifest = manifest_of(found)
                 digest = digest_of(manifest)
+                note_weighed(found, actor=ACTOR)
             else:
                 stone = erase_case(
                     found, actor=ACTOR, reason=reason, unsigned_too=unsigned_too

@@ -17,7 +17,9 @@ from django.db.models.functions import Now
 from routing.policy import Decision, Wish, choose_targets, replay
 from routing.registrations import LOCATION
 from screening.models import Job
+from screening.services.reading import note_simulated
 
+ACTOR = "system:route_simulate"
 NOBODY = "nobody"
 MOST_EXAMPLES = 100
 MOST_MILLISECONDS = 3_600_000
@@ -108,7 +110,7 @@ class Found:
 
 
 class Command(BaseCommand):
-    """Reads the decisions that were kept with jobs; nothing is written."""
+    """Reads the decisions that were kept with jobs, and records that it did."""
 
     help = "Say how the first choice of stored decisions changes under other settings."
 
@@ -169,6 +171,7 @@ class Command(BaseCommand):
             found.jobs += 1
             for kept in route:
                 found.add(job_id, kept, change)
+        note_simulated(jobs=found.jobs, days=days, actor=ACTOR)
         for line in report(found, change, days=days, show=show):
             self.stdout.write(line)
 
