@@ -15,7 +15,7 @@ from django.conf import settings
 
 from audit.proofs.checkpoints import Checkpoint
 from audit.proofs.keys import KeyRefused, SignerKey, VerifierKey
-from audit.proofs.notes import Note, NoteRefused
+from audit.proofs.notes import NoteRefused
 
 LOCAL_NAME = "pediscreen.localhost/audit"
 PUBLIC_SUFFIX = ".pub"
@@ -87,8 +87,7 @@ def opened(note: str, keys: Iterable[Believed]) -> Checkpoint:
         NoteRefused: it is malformed, or no key that counts for its size signed it.
     """
     keys = list(keys)
-    checkpoint = Checkpoint.opened(note, [each.key for each in keys])
-    found = Note.parse(note).signers(each.key for each in keys)
+    checkpoint, found = Checkpoint.opened_by(note, [each.key for each in keys])
     for each in keys:
         if each.key in found and (each.until is None or checkpoint.size <= each.until):
             return checkpoint

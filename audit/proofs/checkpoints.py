@@ -59,12 +59,23 @@ class Checkpoint:
         Raises:
             NoteRefused: it is malformed, or not signed by a key with the log's name.
         """
+        return cls.opened_by(note, keys)[0]
+
+    @classmethod
+    def opened_by(
+        cls, note: str, keys: Iterable[VerifierKey]
+    ) -> tuple[Checkpoint, tuple[VerifierKey, ...]]:
+        """Read a signed checkpoint as `opened` does; say which of the keys signed it.
+
+        Raises:
+            NoteRefused: see `opened`.
+        """
         parsed = Note.parse(note)
         signers = parsed.signers(keys)
         checkpoint = cls.parse(parsed.text)
         if all(key.name != checkpoint.origin for key in signers):
             raise NoteRefused("no key of this log signed the checkpoint")
-        return checkpoint
+        return checkpoint, signers
 
     def text(self) -> str:
         """Write what is signed."""

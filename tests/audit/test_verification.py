@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from audit.keyring import Believed
 from audit.models import Audit, Checkpoint, Leaf, Node, Pending
 from audit.proofs.checkpoints import Checkpoint as Signed
+from audit.proofs.keys import VerifierKey
 from audit.proofs.merkle import EMPTY_ROOT
 from audit.sequencer import seal
 from audit.verification import NoKey, pinned, verify
@@ -100,6 +101,20 @@ def test_a_key_that_was_changed_for_another_still_vouches_for_its_time(log):
     assert kinds(look(keys=[Believed(KEY.verifier, until=19), both[1]])) == {
         "checkpoint_refused"
     }
+
+
+def test_each_signature_is_verified_once(log, monkeypatch):
+    """It is most of what a checkpoint costs."""
+    asked, signed = [], VerifierKey.signed
+    monkeypatch.setattr(
+        VerifierKey,
+        "signed",
+        lambda key, text, made: asked.append(text) or signed(key, text, made),
+    )
+
+    assert look().is_whole
+
+    assert len(asked) == len(set(asked)) == 4
 
 
 def test_without_a_key_nothing_is_verified(log):

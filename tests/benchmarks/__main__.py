@@ -6,6 +6,7 @@ make bench ARGS="submit"       only the API
 make bench ARGS="tasks"        only the stream worker
 make bench ARGS="route"        only what a failing edge costs
 make bench ARGS="audit"        only what writing the audit costs
+make bench ARGS="verify"       only verifying the log, over a million events (minutes)
 make bench ARGS="desk"         only the desk, over a million jobs (some minutes)
 """
 
@@ -37,6 +38,9 @@ EARLIER = {
     "audit, share of a submission, %": ("-", "-"),
     "audit, share of claim and settling, %": ("-", "-"),
     "sealing, events/s": ("-", "-"),
+    "verifying, 1 M events, s": ("-", "-"),
+    "verifying, 1 M events, CPU s": ("-", "-"),
+    "verifying, 1 M events, MB": ("-", "-"),
     "worklist, 1 M jobs, ms": ("-", "-"),
     "worklist narrowed, 1 M jobs, ms": ("-", "-"),
     "worklist of signed, 1 M jobs, ms": ("-", "-"),
@@ -116,6 +120,16 @@ def audit_figures(rounds: int) -> None:
     show("sealing, events/s", found["seal"])
 
 
+def verify_figures(rounds: int) -> None:
+    """Measure verifying a log of a million events, once."""
+    from tests.benchmarks.verify import verify
+
+    found = verify()
+    show("verifying, 1 M events, s", found["seconds"], bound=60)
+    show("verifying, 1 M events, CPU s", found["CPU seconds"])
+    show("verifying, 1 M events, MB", found["MB"])
+
+
 def desk_figures(rounds: int) -> None:
     """Measure the clinician's pages: each is asked many times, in one round."""
     from tests.benchmarks.desk import desk
@@ -133,6 +147,7 @@ FIGURES = {
     "tasks": task_figures,
     "route": route_figures,
     "audit": audit_figures,
+    "verify": verify_figures,
     "desk": desk_figures,
 }
 
