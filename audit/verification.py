@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import OperationalError
+
 from audit.keyring import Believed
 from audit.models import Leaf
 from audit.proofs.checkpoints import Checkpoint as Signed
@@ -22,6 +24,8 @@ from audit.proofs.merkle import (
 )
 from audit.tree import hashes_at, proof_of_consistency
 from audit.verifying.checkpoints import PinRefused, pinned
+from audit.verifying.earlier import check_counted
+from audit.verifying.events import UNREADABLE
 from audit.verifying.findings import Finding, Findings, Kind, found
 from audit.verifying.snapshot import snapshot
 from audit.verifying.waiting import check_waiting
@@ -37,6 +41,10 @@ __all__ = [
     "pinned",
     "verify",
 ]
+
+
+MALFORMED = "malformed JSON"
+"""What SQLite says of a column that is none. The database is there all the same."""
 
 
 class NoKey(Exception):
@@ -125,6 +133,8 @@ def verify(
         )
         walk.go()
         verdict.size, verdict.checkpoints = walk.next, walk.checkpoints
+        if not verdict.begin:
+            check_counted(verdict.findings)
         verdict.waiting = check_waiting(verdict.findings)
         for gap in gaps:
             for finding in _missing(gap):
@@ -172,6 +182,16 @@ def _check_earlier(
 
 
 def _missing(gap: Gap) -> Iterator[Finding]:
+    try:
+        yield from _found_missing(gap)
+    except (*UNREADABLE, OperationalError) as exc:
+        if isinstance(exc, OperationalError) and str(exc) != MALFORMED:
+            raise
+        more = "not known, since what a row holds cannot be read"
+        yield Finding(kind=gap.kind, words=gap.words, more=more)
+
+
+def _found_missing(gap: Gap) -> Iterator[Finding]:
     for found_id in gap.jobs():
         if gap.of == "job":
             yield Finding(kind=gap.kind, words=gap.words, job=str(found_id))

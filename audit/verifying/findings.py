@@ -26,6 +26,7 @@ class Kind(StrEnum):
     NODE_FOREIGN = "node_foreign"
     CHECKPOINT_REFUSED = "checkpoint_refused"
     CHECKPOINT_DIFFERS = "checkpoint_differs"
+    CHECKPOINT_MISSING = "checkpoint_missing"
     ROOT_DIFFERS = "root_differs"
     LOG_SHORTENED = "log_shortened"
     LEAVES_UNSIGNED = "leaves_unsigned"
@@ -51,6 +52,7 @@ WORDS = {
     Kind.NODE_FOREIGN: "a node is stored that the tree has not",
     Kind.CHECKPOINT_REFUSED: "a checkpoint is not signed by a key that is believed",
     Kind.CHECKPOINT_DIFFERS: "a checkpoint says one thing in its note, another beside",
+    Kind.CHECKPOINT_MISSING: "checkpoints are gone that an earlier check counted",
     Kind.ROOT_DIFFERS: "the log has not the root that a checkpoint has",
     Kind.LOG_SHORTENED: "the log is shorter than it was",
     Kind.LEAVES_UNSIGNED: "no checkpoint covers the last leaves",

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from audit.actions import Action
 from audit.keyring import Believed
 from audit.models import Node
+from audit.sequencer import seal
+from audit.services import Event, record
 from audit.verification import PinRefused, pinned
+from tests.audit.calling import believe, command
 from tests.audit.tampering import (
     FOREIGN,
+    KEY,
     KEYS,
     expect,
     kinds,
@@ -86,6 +91,64 @@ def test_what_is_kept_outside_must_be_signed_notes(log, text):
 def test_what_is_kept_outside_must_be_signed_by_a_key_of_the_log(log):
     with pytest.raises(PinRefused, match="no known key"):
         pinned(notes()[0], [Believed(FOREIGN.verifier)])
+
+
+# --- What the log itself tells of earlier checks ----------------------------------
+
+
+@pytest.fixture
+def checked(log, settings, tmp_path) -> None:
+    """The same log, found to be whole; that it was is sealed as well."""
+    believe(settings, tmp_path)
+    assert command("audit_verify").status == 0
+    seal([KEY])
+    assert look().is_whole
+
+
+@pytest.mark.parametrize("size", [5, 6, 13])
+def test_a_checkpoint_in_between_that_is_gone_is_seen_from_inside(checked, size):
+    run("DELETE FROM audit_checkpoint WHERE size = %s", size)
+
+    verdict = look()
+
+    assert kinds(verdict) == {"checkpoint_missing"}
+    assert "1 of 4 from 0 to 20" in str(verdict.findings.shown()[0])
+
+
+def test_a_later_check_that_was_only_told_of_hides_no_earlier_one(checked):
+    run("DELETE FROM audit_checkpoint WHERE size = 6")
+    told = {"whole": True, "from": 0, "size": 21, "checkpoints": 4}
+    check = {"action": Action.AUDIT_VERIFIED, "actor": "system:audit_verify"}
+    record([Event(**check, detail=told)])
+    seal([KEY])
+
+    assert kinds(look()) == {"checkpoint_missing"}
+
+
+def test_a_check_of_a_part_tells_of_that_part(log, settings, tmp_path):
+    believe(settings, tmp_path)
+    assert command("audit_verify", "--from", "6").status == 0
+    run("DELETE FROM audit_checkpoint WHERE size = 5")
+    assert look().is_whole
+
+    run("DELETE FROM audit_checkpoint WHERE size = 13")
+    assert kinds(look()) == {"checkpoint_missing"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"whole": False, "from": 0, "size": 20, "checkpoints": 9},
+        {"whole": True, "from": 0, "size": 20},
+        {"whole": True, "from": "0", "size": 20, "checkpoints": 9},
+        {},
+    ],
+)
+def test_a_check_that_found_the_log_broken_or_counted_nothing_tells_nothing(log, told):
+    check = {"action": Action.AUDIT_VERIFIED, "actor": "system:audit_verify"}
+    record([Event(**check, detail=told)])
+
+    assert look().is_whole
 
 
 # --- From an index on -------------------------------------------------------------
