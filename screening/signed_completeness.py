@@ -64,7 +64,8 @@ def _is_of(content: Mapping[str, Any], row: Any) -> bool:
 
     Events of before there were commitments have the digest alone.
     """
-    told: Mapping[str, Any] = row.told or {}
+    # What is no JSON, which SQLite may hold, is given as the text that it is.
+    told: Mapping[str, Any] = row.told if isinstance(row.told, Mapping) else {}
     if digest_of(content) != row.content_digest:
         return False
     if "commitment" not in told:

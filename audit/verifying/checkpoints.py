@@ -19,14 +19,14 @@ class PinRefused(Exception):
 
 def stored_from(size: int | None) -> Iterator[Checkpoint]:
     """Read the stored checkpoints by size; None begins with the least."""
-    checkpoints = Checkpoint.objects.order_by("size")
+    # When one was made is of no account, and may be no time.
+    ordered = Checkpoint.objects.defer("created_at").order_by("size")
+    checkpoints = ordered
     if size is not None:
         checkpoints = checkpoints.filter(size__gte=size)
     while found := list(checkpoints[:AT_ONCE]):
         yield from found
-        checkpoints = Checkpoint.objects.order_by("size").filter(
-            size__gt=found[-1].size
-        )
+        checkpoints = ordered.filter(size__gt=found[-1].size)
 
 
 def problem(row: Checkpoint, keys: Sequence[Believed]) -> tuple[Kind, str] | None:

@@ -22,11 +22,39 @@ BEGIN = {
 def snapshot() -> Iterator[None]:
     """Read all that is read inside as of one moment, however long it takes.
 
-    Inside a transaction that is that of the caller.
+    Inside a transaction that is that of the caller. A text that is no UTF-8 is read
+    all the same, as one that nobody could have written.
 
     Raises:
         DatabaseError: the database is away. What was begun is given up.
     """
+    with _any_text(), _moment():
+        yield
+
+
+@contextmanager
+def _any_text() -> Iterator[None]:
+    """Have SQLite, which keeps any bytes as text, give them instead of giving up."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    connection.ensure_connection()
+    raw = connection.connection
+    kept = raw.text_factory
+    raw.text_factory = _text
+    try:
+        yield
+    finally:
+        raw.text_factory = kept
+
+
+def _text(held: bytes) -> str:
+    """Put a lone surrogate, which no text of ours has, for each byte that is none."""
+    return held.decode(errors="surrogateescape")
+
+
+@contextmanager
+def _moment() -> Iterator[None]:
     if connection.in_atomic_block:
         yield
         return

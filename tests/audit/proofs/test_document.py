@@ -116,6 +116,6 @@ def test_the_numbers_of_contents_are_written_as_shown():
 
 
 def test_the_events_with_a_commitment_are_as_shown():
-    rows = re.findall(r"^\| `((?:job|review)\.[a-z_]+)` \|", TEXT, re.M)
+    rows = re.findall(r"^\| `((?:job|review|report)\.[a-z_]+)` \|", TEXT, re.M)
 
     assert rows == list(check_evidence.OPENED_BY)
