@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from audit.models import Audit, Checkpoint, Leaf, Node, Pending
 from audit.proofs.checkpoints import Checkpoint as Signed
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 LOCK = 0x5EA1
 BATCH = 1000
+NO_TEXT = "Could not decode to UTF-8"
+"""What SQLite says of such a column. The database is there all the same."""
 
 
 class LogBroken(Exception):
@@ -65,9 +67,8 @@ def seal(signers: Sequence[SignerKey], *, most: int = BATCH) -> Checkpoint | Non
     if not ids:
         return None
     tree = grown_from(Checkpoint.objects.first())
-    texts = Audit.objects.filter(pk__in=ids).order_by("pk")
     leaves, nodes = [], []
-    for pk, canonical in texts.values_list("pk", "canonical"):
+    for pk, canonical in _texts(ids):
         hashed = leaf_hash(canonical.encode())
         leaves.append(Leaf(tree_index=tree.size, event_id=pk, hash=hashed))
         nodes += tree.append(hashed)
@@ -81,6 +82,21 @@ def seal(signers: Sequence[SignerKey], *, most: int = BATCH) -> Checkpoint | Non
     root = tree.root()
     note = Signed(signers[0].name, tree.size, root).signed(signers)
     return Checkpoint.objects.create(size=tree.size, root=root, note=note)
+
+
+def _texts(ids: Sequence[int]) -> list[tuple[int, str]]:
+    """Read the texts of events, by their numbers.
+
+    Raises:
+        LogBroken: one is no text, which SQLite may hold.
+    """
+    events = Audit.objects.filter(pk__in=ids).order_by("pk")
+    try:
+        return list(events.values_list("pk", "canonical"))
+    except OperationalError as exc:
+        if NO_TEXT not in str(exc):
+            raise
+        raise LogBroken("an event that waits to be sealed is no text") from None
 
 
 def grown_from(latest: Checkpoint | None) -> CompactRange:

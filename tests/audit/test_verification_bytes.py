@@ -9,10 +9,20 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from audit.models import Audit, Pending
+from audit.sequencer import LogBroken, seal
 from screening.completeness import GAPS
 from screening.services.erasure import erase_case
 from tests.audit.calling import believe, command
-from tests.audit.tampering import kinds, look, make_log, pk_at, run, unlock_all
+from tests.audit.tampering import (
+    KEY,
+    kinds,
+    look,
+    make_log,
+    pk_at,
+    run,
+    unlock_all,
+    write,
+)
 from tests.screening.erasing import full_case
 from tests.screening.evidence import signed_case
 from tests.screening.making import make_job
@@ -89,6 +99,15 @@ def test_where_they_hide_whether_the_log_is_complete_that_is_found_too(action, a
     spoil("audit_audit", "detail", "action = %s", action)
 
     assert kinds(look(gaps=GAPS)) == {"column_differs", *also}
+
+
+@pytest.mark.usefixtures("log", "only_sqlite")
+def test_they_are_not_sealed_and_it_is_said_that_the_log_is_broken():
+    write()
+    spoil("audit_audit", "canonical", "id = %s", Pending.objects.get().pk)
+
+    with pytest.raises(LogBroken, match="is no text"):
+        seal([KEY])
 
 
 @pytest.mark.usefixtures("log", "only_sqlite")
