@@ -37,7 +37,8 @@ test-models: $(VENV)/test.done $(MODELS)/models.done ## jobs to a real Gemma beh
 
 run: $(VENV)/demo.done ## the API alone on port 9000, with development settings
 	DEBUG=true $(BIN)/python manage.py migrate -v0
-	DEBUG=true $(BIN)/granian --interface wsgi --port 9000 --blocking-threads 16 --no-ws pediscreen_site.wsgi:application
+	DEBUG=true $(BIN)/python -m granian --interface wsgi --port 9000 --blocking-threads 16 --no-ws \
+	  --log-config pediscreen_site/granian.json pediscreen_site.wsgi:application
 
 lint: $(VENV)/dev.done ## style, types, imports, migrations, settings, schema
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
@@ -100,6 +101,10 @@ class Line(Generic[Piece, Outcome]):
 
     def note_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """Learn what came back, once and before it is stored."""
+
+    def about(self, piece: Piece) -> AbstractContextManager[None]:
+        """Let log lines written inside name the piece."""
+        return nullcontext()
 
     def note_ended(self, pieces: list[Piece]) -> None:
         """Learn of pieces that are settled, or lost."""
@@ -211,7 +216,8 @@ class Line(Generic[Piece, Outcome]):
                 outcomes.append(call.result())
             else:
                 # A defect of ours: the lease runs out, which counts as a crash.
-                logger.error("%s broke its worker", piece, exc_info=error)
+                with self.about(piece):
+                    logger.error("%s broke its worker", piece, exc_info=error)
         self.note_outcomes(outcomes)
         self._store(outcomes)
         for piece, _ in batch:
@@ -271,7 +277,8 @@ class Line(Generic[Piece, Outcome]):
         lost = self.renew([piece for piece, _ in held])
         for piece, call in held:
             if piece.pk in lost and not call.done():
-                logger.info("%s is held no longer", piece)
+                with self.about(piece):
+                    logger.info("%s is held no longer", piece)
                 call.cancel()
 
     def keep_last(self) -> None:

@@ -186,6 +186,10 @@ class Work(models.Model):
     class Meta:
         abstract = True
 
+    def log_fields(self) -> dict[str, str]:
+        """Return its id, under the name that it has in log lines about it."""
+        return {f"{self._meta.model_name}_id": str(self.pk)}
+
 
 def _lease() -> Any:
     return Now() + timedelta(seconds=settings.JOB_LEASE_SECONDS)

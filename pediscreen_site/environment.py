@@ -79,8 +79,12 @@ def flag(name: str, *, default: bool) -> bool:
     return words[given]
 
 
-def url(name: str, default: str, *, schemes: tuple[str, ...]) -> str:
+def url(
+    name: str, default: str, *, schemes: tuple[str, ...], path: str = ""
+) -> str:
     """Read a URL with one of these schemes; none at all means not configured.
+
+    With ``path``, such as /v1/traces, it must have one.
 
     Raises:
         ImproperlyConfigured: it has another scheme, or no usable host, port or path.
@@ -91,6 +95,11 @@ def url(name: str, default: str, *, schemes: tuple[str, ...]) -> str:
         raise ImproperlyConfigured(
             f"{name} must be a URL such as {wanted}. Set it to one, or leave it out"
             + (f" for {default}." if default else ".")
+        )
+    if given and path and urlsplit(given).path in {"", "/"}:
+        raise ImproperlyConfigured(
+            f"{name} must be a whole URL, path included. Set it to one that ends in "
+            f"such as {path}, or leave it out."
         )
     return given
 

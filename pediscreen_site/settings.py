@@ -116,6 +116,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "audit.middleware.RequestContextMiddleware",
+    "pediscreen_site.tracing.TracingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -337,23 +338,24 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
 }
 
+# --- Traces: where they go, and which share of them --------------------------------
+
+OTEL_COLLECTOR_URL = url(
+    "OTEL_COLLECTOR_URL", "", schemes=("http", "https"), path="/v1/traces"
+)
+OTEL_TRACES_SAMPLER_ARG = number("OTEL_TRACES_SAMPLER_ARG", 1, minimum=0, maximum=1)
+
 # --- Logs: one JSON object a line, ids and codes only -------------------------
 
 LOG_LEVEL = choice(
     "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 )
+LOGGING_CONFIG = "pediscreen_site.logs.configure"
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "pediscreen_site.logs.JsonFormatter"}},
-    "filters": {"request_id": {"()": "pediscreen_site.logs.RequestIdFilter"}},
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "json",
-            "filters": ["request_id"],
-        }
-    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"level": LOG_LEVEL},
@@ -365,6 +367,9 @@ LOGGING: dict[str, Any] = {
         "django.db.backends": {"level": "INFO"},
         "rq.worker": {"handlers": ["stderr"], "propagate": False},
         "aiohttp": {"level": "WARNING"},
+        # What goes wrong with the collector is said once, by our own exporter.
+        "opentelemetry": {"level": "CRITICAL"},
+        "urllib3": {"level": "ERROR"},
         # Below this, it lists the letters of each report that is printed.
         "fontTools": {"level": "WARNING"},
     },

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,6 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
 from django.utils.http import parse_header_parameters
+
+from pediscreen_site.logs import refuse
 
 EXTENDED_PARAMETER = re.compile(r"\*\s*=")
 NO_MEDIA_TYPE = "application/x-unreadable"
@@ -33,10 +34,12 @@ try:
     django_application = get_wsgi_application()
     # Only once Django is set up, since it imports models.
     from pediscreen_site.startup import refuse_unusable_configuration
+    from wire import tracing
 
     refuse_unusable_configuration()
+    tracing.start("pedi-orchestrator")
 except ImproperlyConfigured as exc:
-    sys.exit(f"Configuration error: {exc}")
+    refuse(f"Configuration error: {exc}")
 django_application.request_class = Utf8Request
 
 

@@ -29,7 +29,7 @@ from routing.errors import (
 )
 from routing.guard import guarded_connector
 from routing.protocols.interface import Request
-from wire import strict_json
+from wire import strict_json, tracing
 
 Returned = TypeVar("Returned")
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -149,7 +149,11 @@ class ModelClient:
         async with self._session(guarded=guarded).post(
             request.url,
             data=json.dumps(request.body, separators=(",", ":")).encode(),
-            headers={"Content-Type": "application/json", **request.headers},
+            headers={
+                "Content-Type": "application/json",
+                **tracing.headers(),
+                **request.headers,
+            },
             allow_redirects=False,
         ) as response:
             _check_status(response)

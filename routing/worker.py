@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from uuid import UUID
 
 from django.conf import settings
@@ -41,6 +42,7 @@ from routing.services.upkeep import (
     ring_forgotten_tasks,
     trim_streams,
 )
+from routing.spans import WorkSpans, about_piece
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +89,7 @@ class StreamWorker(Line[Task, TaskOutcome]):
         # The keeping thread has its own of what is not for several threads.
         self.upkeep_redis = connect()
         self.upkeep_directory = Directory()
+        self.spans = WorkSpans("task")
 
     def open(self) -> ModelClient:
         """Make the groups, so that nothing that comes from now on is missed."""
@@ -154,7 +157,12 @@ class StreamWorker(Line[Task, TaskOutcome]):
             else:
                 choices[task.pk] = choice
         chosen = [task for task in tasks if task.pk in choices]
-        for task in claim_tasks(chosen, worker=self.name):
+        if not chosen:
+            return
+        with self.spans.claiming() as claim:
+            claimed = claim_tasks(chosen, worker=self.name)
+            self.spans.note_claimed(claim, claimed)
+        for task in claimed:
             call = ask_agents(
                 self.client,
                 task,
@@ -162,7 +170,8 @@ class StreamWorker(Line[Task, TaskOutcome]):
                 has_consents=bool(grants[task.clinic, task.case_id]),
                 seconds=settings.ROUTING_TIMEOUT_SECONDS,
             )
-            self.begin(task, call)
+            with self.spans.running(task, claim):
+                self.begin(task, call)
 
     # --- From the agents to the database ------------------------------------------
 
@@ -173,7 +182,18 @@ class StreamWorker(Line[Task, TaskOutcome]):
 
     def settle(self, outcomes: list[TaskOutcome]) -> None:
         """Store results, releases and dead letters; ring for these."""
-        ring_for_dead(end_tasks(outcomes, worker=self.name))
+        codes = [(o.task, o.error.code if o.error else "") for o in outcomes]
+        with self.spans.settling(codes):
+            dead = end_tasks(outcomes, worker=self.name)
+        ring_for_dead(dead)
+
+    def note_ended(self, pieces: list[Task]) -> None:
+        """End the spans of the tasks."""
+        self.spans.end(pieces)
+
+    def about(self, piece: Task) -> AbstractContextManager[None]:
+        """Let log lines written inside name the task."""
+        return about_piece(piece)
 
     # --- Leases and upkeep --------------------------------------------------------
 

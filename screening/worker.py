@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from routing.configured import endpoint_rules
 from routing.connection import connect
 from routing.directory import Directory
 from routing.services.observation import HealthWatch, Tallies, report
+from routing.spans import WorkSpans, about_piece
 from screening.models import Job
 from screening.outcomes import Outcome
 from screening.registration import RegisteredWorker
@@ -85,6 +87,11 @@ class ScreeningWorker(Line[Job, Outcome]):
         self.courier = Courier(self.client, worker=self.name)
         self.sealer = Sealer()
         self.leads = False
+        self.spans = WorkSpans("job")
+
+    def about(self, piece: Job) -> AbstractContextManager[None]:
+        """Let log lines written inside name the job."""
+        return about_piece(piece)
 
     def open(self) -> ModelClient:
         """Appear among the workers of the queue."""
@@ -120,8 +127,10 @@ class ScreeningWorker(Line[Job, Outcome]):
             self._put_back(ids)
             return True
         try:
-            jobs = claim_jobs(ids, worker=self.name)
-            grants = grants_for(jobs) if jobs else {}
+            with self.spans.claiming() as claim:
+                jobs = claim_jobs(ids, worker=self.name)
+                grants = grants_for(jobs) if jobs else {}
+                self.spans.note_claimed(claim, jobs)
         except DATABASE_AWAY as exc:
             # The rows are still pending, and the reconciler rings for them again.
             logger.warning("The database let us claim no jobs (%s)", type(exc).__name__)
@@ -130,10 +139,11 @@ class ScreeningWorker(Line[Job, Outcome]):
             return True
         self.registered.note_started(ids, jobs)
         for job in jobs:
-            plan = plan_job(
-                job, self.directory, self.circuits, grants=grants, probing=probing
-            )
-            self.begin(job, ask_model(self.client, job, plan))
+            with self.spans.running(job, claim):
+                plan = plan_job(
+                    job, self.directory, self.circuits, grants=grants, probing=probing
+                )
+                self.begin(job, ask_model(self.client, job, plan))
         return True
 
     def _pop(self, most: int) -> list[UUID]:
@@ -163,7 +173,9 @@ class ScreeningWorker(Line[Job, Outcome]):
 
     def settle(self, outcomes: list[Outcome]) -> None:
         """Store drafts, releases and failures, each under its fence."""
-        settle([with_rules(outcome) for outcome in outcomes], worker=self.name)
+        codes = [(o.job, o.error.code if o.error else "") for o in outcomes]
+        with self.spans.settling(codes):
+            settle([with_rules(outcome) for outcome in outcomes], worker=self.name)
 
     def note_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """Tell the circuits and the tallies how each target did, before storing."""
@@ -172,6 +184,7 @@ class ScreeningWorker(Line[Job, Outcome]):
 
     def note_ended(self, pieces: list[Job]) -> None:
         """Take the jobs off RQ's list."""
+        self.spans.end(pieces)
         self.registered.note_ended(pieces, idle=not self.held)
 
     # --- Leases, reconciliation, registration -------------------------------------

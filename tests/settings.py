@@ -18,6 +18,7 @@ if servers.database_kind() == "postgresql":
 from pediscreen_site.settings import *  # noqa: F403
 from pediscreen_site.settings import DATABASES
 
+LOGGING_CONFIG = "logging.config.dictConfig"  # a test runner has hooks of its own
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EDGE_MODEL_URL = "http://127.0.0.1:9/edge"

@@ -94,7 +94,8 @@ class DemoParts:
         self._start(
             *["api", "-m", "granian", "--interface", "wsgi", "--no-ws"],
             *["--port", str(self.port), "--blocking-threads", "16"],
-            *["--log-level", "error", "pediscreen_site.wsgi:application"],
+            *["--log-level", "error", "--log-config", "pediscreen_site/granian.json"],
+            "pediscreen_site.wsgi:application",
         )
         until = time.monotonic() + START_SECONDS
         while self.client.readiness() != "ok":

@@ -83,6 +83,13 @@ class Task(Work):
         null=True, editable=False, help_text="When its id was last put on a stream."
     )
     dead_at = models.DateTimeField("dead since", null=True, editable=False)
+    # Null, since for a default SQLite would make the table anew.
+    traceparent = models.CharField(  # noqa: DJ001
+        max_length=55,
+        null=True,
+        editable=False,
+        help_text="The trace of the request that brought it, if it has one.",
+    )
 
     objects = TaskQuerySet.as_manager()
 
@@ -156,6 +163,10 @@ class Task(Work):
     def public_id(self) -> str:
         """Return the id under which clients know it."""
         return public_id(self.pk)
+
+    def log_fields(self) -> dict[str, str]:
+        """Return its public id, under the name that it has in log lines about it."""
+        return {"task_id": self.public_id}
 
     @property
     def wanted(self) -> tuple[str, ...]:

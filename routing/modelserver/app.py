@@ -22,7 +22,7 @@ from routing.modelserver.contract import (
     read_question,
 )
 from routing.modelserver.meter import Meter
-from wire import strict_json
+from wire import strict_json, tracing
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +149,10 @@ async def measured(request: web.Request, handler: Handler) -> web.StreamResponse
     began = time.monotonic()
     outcome = "failed"
     try:
-        response = await handler(request)
+        if is_inference:
+            response = await _traced(request, handler, route)
+        else:
+            response = await handler(request)
         outcome = _outcome(response.status)
     finally:
         meter.in_flight -= is_inference
@@ -158,6 +161,23 @@ async def measured(request: web.Request, handler: Handler) -> web.StreamResponse
             meter.inferences += 1
             meter.seconds += time.monotonic() - began
     return response
+
+
+async def _traced(
+    request: web.Request, handler: Handler, route: str
+) -> web.StreamResponse:
+    """Take part in the caller's trace."""
+    with tracing.span(
+        f"{request.method} {route}",
+        kind="server",
+        parent=tracing.accept(request.headers.get("traceparent", "")),
+        attributes={"http.request.method": request.method, "http.route": route},
+    ) as span:
+        response = await handler(request)
+        span.set({"http.response.status_code": response.status})
+        if response.status >= 500:
+            span.fail(str(response.status))
+        return response
 
 
 def _outcome(status_code: int) -> str:

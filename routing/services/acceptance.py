@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,10 @@ from routing.models.tasks import TaskType
 from routing.permissions import permit
 from routing.policy import Wish
 from routing.services.events import task_event
+from routing.spans import about_piece
+from wire import tracing
+
+logger = logging.getLogger(__name__)
 
 NEED_CONSENT_FOR_MEDIA = frozenset({TaskType.EMBED, TaskType.ANALYZE_REFER})
 
@@ -61,6 +66,7 @@ def accept_task(request: TaskRequest, *, clinic: str, client: str) -> tuple[Task
                 meta=request.meta,
                 idempotency_key=request.idempotency_key,
                 rung_at=Now(),
+                traceparent=tracing.current() or None,
             )
             record([task_event(task, Action.TASK_SUBMITTED, client)])
     except IntegrityError:
@@ -71,6 +77,8 @@ def accept_task(request: TaskRequest, *, clinic: str, client: str) -> tuple[Task
         if known is None:
             raise
         return known, True
+    with about_piece(task):
+        logger.info("Accepted a task")
     return task, False
 
 

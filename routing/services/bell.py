@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from routing import streams
 from routing.connection import connect
 from routing.models import Task
+from wire import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ def ring_for(ids: Sequence[UUID]) -> bool:
 
     For a second after a failure nothing is tried at all.
     """
-    return _ring(ids, streams.ring)
+    with tracing.span("ring", kind="producer", attributes={"pedi.rung": len(ids)}):
+        return _ring(ids, streams.ring)
 
 
 def ring_for_dead(ids: Sequence[UUID]) -> bool:

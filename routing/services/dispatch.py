@@ -21,6 +21,7 @@ from routing.protocols import envelope
 from routing.services.desk import Desk, desk
 from routing.targets import Target
 from routing.tried import Tried
+from wire import tracing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +79,8 @@ def call_best_agent(
     _record(Action.AGENT_CALLED, call, clinic, actor, agent=target.name)
     begun = time.monotonic()
     try:
-        answer = _asked(ours, target, call)
+        with tracing.model_call(target.name):
+            answer = _asked(ours, target, call)
     except RoutingError as exc:
         ours.note([Tried.of(target, begun, error=exc)])
         _record(

@@ -28,6 +28,7 @@ from routing.errors import (
 from routing.models import Task
 from routing.services.events import task_event
 from routing.services.running import TaskOutcome
+from routing.spans import about_piece
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,8 @@ def end_tasks(outcomes: Sequence[TaskOutcome], *, worker: str) -> list[UUID]:
         raise
     except DatabaseError:
         if len(outcomes) == 1:
-            logger.exception("%s cannot be stored", outcomes[0].task)
+            with about_piece(outcomes[0].task):
+                logger.exception("%s cannot be stored", outcomes[0].task)
             with transaction.atomic(durable=True):
                 return _fail(outcomes[0], NotStorable(NotStorable.__doc__), worker)
         return [pk for one in outcomes for pk in end_tasks([one], worker=worker)]

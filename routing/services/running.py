@@ -39,6 +39,7 @@ from routing.protocols import envelope
 from routing.services.events import task_event
 from routing.targets import Target
 from routing.tried import Tried
+from wire import tracing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,7 +180,8 @@ async def ask_agents(
         error: RoutingError | None = None
         output: Any = None
         try:
-            output = await _ask(client, task, target, left)
+            with tracing.model_call(target.name):
+                output = await _ask(client, task, target, left)
         except RoutingError as exc:
             error = exc
         outcome = replace(

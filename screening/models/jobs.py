@@ -80,6 +80,13 @@ class Job(Work):
         editable=False,
         help_text="What the case is listed under: the higher of model and rules.",
     )
+    # Null, since for a default SQLite would make the table anew.
+    traceparent = models.CharField(  # noqa: DJ001
+        max_length=55,
+        null=True,
+        editable=False,
+        help_text="The trace of the request that brought it, if it has one.",
+    )
     objects = JobQuerySet.as_manager()
 
     class Meta:

@@ -41,6 +41,7 @@ from screening.models import Job
 from screening.outcomes import Outcome, Plan
 from screening.results import check_result
 from screening.services.settlement import settle
+from wire import tracing
 
 UNREAD = (
     *("result", "result_problems", "model_id", "model_risk", "rules_risk", "risk"),
@@ -147,7 +148,8 @@ async def ask_model(client: ModelClient, job: Job, plan: Plan) -> Outcome:
             asked = protocol_of(target).request(
                 target, job.case.case_id, job.payload, os.environ
             )
-            answer, asked = await _ask(client, target, asked, begun)
+            with tracing.model_call(target.name):
+                answer, asked = await _ask(client, target, asked, begun)
         except RoutingError as exc:
             tries.append(Tried.of(target, begun, error=exc))
             error = exc

@@ -20,6 +20,7 @@ from audit.actions import Action
 from audit.services import record
 from claims.statements import insert_returning
 from routing.errors import TargetsResting, TryAnother, UnusableAnswer
+from routing.spans import about_piece
 from screening.documents.committed import commitment, draft_bytes
 from screening.events import job_event
 from screening.models import Job, Review
@@ -53,7 +54,8 @@ def settle(outcomes: Sequence[Outcome], *, worker: str) -> None:
         raise
     except DatabaseError:
         if len(outcomes) == 1:
-            logger.exception("Job %s cannot be stored", outcomes[0].job.pk)
+            with about_piece(outcomes[0].job):
+                logger.exception("Job %s cannot be stored", outcomes[0].job.pk)
             with transaction.atomic(durable=True):
                 _fail_unstorable(outcomes[0], worker)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,11 @@ from screening.errors import IdempotencyKeyBusy, IdempotencyKeyReused
 from screening.models import Case, Clinic, IdempotencyKey, Job
 from screening.services.webhooks.callbacks import refused_callbacks
 from screening.submissions import fingerprint
+from wire import tracing
 from wire.errors import Refusal
+from wire.subject import about
+
+logger = logging.getLogger(__name__)
 
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -97,7 +102,9 @@ def submit_jobs(
         stored = _store(clinic, client, fresh)
 
     if stored:
-        _enqueue(fresh)
+        with about(**_job_id_of(fresh)):
+            _enqueue(fresh)
+            logger.info("Accepted %d jobs", len(fresh))
     return [
         answer
         if isinstance(answer, Accepted | Refusal)
@@ -160,7 +167,16 @@ def _enqueue(submissions: Sequence[Submission]) -> None:
     ]
     passed = set(in_front)
     behind = [s.job_id for s in submissions if s.job_id not in passed]
-    queue.enqueue([*in_front, *behind], urgent=passed)
+    rung = {"pedi.rung": len(submissions)}
+    with tracing.span("ring", kind="producer", attributes=rung):
+        queue.enqueue([*in_front, *behind], urgent=passed)
+
+
+def _job_id_of(submissions: Sequence[Submission]) -> dict[str, str]:
+    """Name the job that log lines are about, where there is only one."""
+    if len(submissions) != 1:
+        return {}
+    return {"job_id": str(submissions[0].job_id)}
 
 
 def _sort(
@@ -227,6 +243,7 @@ def _store(
     """Store all of it in one transaction; return when each job was queued."""
     if not submissions:
         return {}
+    place = tracing.current() or None
     names = sorted({submission.case_id for submission in submissions})
     cases = Case.objects.bulk_create(
         [Case(clinic=clinic, case_id=name) for name in names],
@@ -246,6 +263,7 @@ def _store(
                 "priority": submission.priority,
                 "payload": submission.payload,
                 "salt": submission.salt,
+                "traceparent": place,
             }
             for submission in submissions
         ],

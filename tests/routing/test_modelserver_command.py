@@ -47,7 +47,8 @@ def running(*arguments):
 
 def address(line):
     return re.fullmatch(
-        r"Model server \(reference, rules-cdc2022\) on http://127\.0\.0\.1:(\d+)", line
+        r"Model server \(reference, rules-cdc2022\) on http://127\.0\.0\.1:(\d+)",
+        json.loads(line)["message"],
     )[1]
 
 

@@ -70,6 +70,11 @@ BAD: dict[str, list[str]] = {
     "AUDIT_PUBLIC_KEYS_FILE": ["/nowhere/keys.txt", "/"],
     "AUDIT_CHECKPOINT_FILE": ["/nowhere/checkpoints.txt", "/"],
     "AUDIT_CHECKPOINT_URL": [*NO_URL, *BAD_PORT, *BAD_HOST],
+    "OTEL_COLLECTOR_URL": [
+        *(*NO_URL, *BAD_PORT, *BAD_HOST, "otel-collector:4318", "grpc://host:4317/x"),
+        *("http://otel-collector:4318", "http://otel-collector:4318/", "http://h?/x"),
+    ],
+    "OTEL_TRACES_SAMPLER_ARG": BAD_SHARES,
     "EDGE_MODEL_PROTOCOL": ["grpc", "native,openai"],
     "CLOUD_MODEL_PROTOCOL": ["grpc", "native,openai"],
     "EDGE_MODEL_NAME": ["two words", "-x", "a" * 201],

@@ -14,20 +14,19 @@ import pytest
 from django.utils import timezone
 
 from audit.context import request_id
-from pediscreen_site.logs import JsonFormatter, RequestIdFilter
+from pediscreen_site.logs import JsonFormatter
 from tests.system.stack import Stack, wait_until
 
 SECRET = "zq-observation-sentinel"
-FIELDS = {"time", "level", "logger", "message", "request_id"}
+FIELDS = {"time", "level", "logger", "message", "request_id", "trace_id", "job_id"}
 
 
 @pytest.fixture
 def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Return what is logged, through the product's own formatter and filter."""
+    """Return what is logged, through the product's own formatter."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
-    handler.addFilter(RequestIdFilter())
     logging.getLogger().addHandler(handler)
 
     def read() -> list[dict[str, Any]]:

@@ -197,6 +197,7 @@ class Stack:
             *["-m", "granian", "--interface", "wsgi", "--port", str(self.port)],
             *["--workers", str(workers), "--blocking-threads", str(threads)],
             *["--no-ws", "--log-level", "warning"],
+            *["--log-config", "pediscreen_site/granian.json"],
             "pediscreen_site.wsgi:application",
             log="api",
         )

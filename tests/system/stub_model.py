@@ -30,6 +30,7 @@ class StubModel:
         self.latency = latency
         self.calls: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
+        self.traceparents: list[str] = []
         self.in_flight = 0
         self.most_in_flight = 0
         self.redirected = 0
@@ -76,6 +77,7 @@ class StubModel:
 
     async def _infer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        self.traceparents.append(request.headers.get("traceparent", ""))
         self.calls[body["case_id"]] += 1
         self.bodies.append(body)
         self.in_flight += 1
@@ -92,6 +94,7 @@ class StubModel:
         if self.mode not in {"good", "sorry"}:
             return await self._infer(request)
         body = await request.json()
+        self.traceparents.append(request.headers.get("traceparent", ""))
         self.calls[body["request_id"]] += 1
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)

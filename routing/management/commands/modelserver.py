@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from routing.modelserver.app import make_app
 from routing.modelserver.backends import BACKENDS, Backend
 from routing.modelserver.server import serve
+from wire import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Command(BaseCommand):
             logger.info("Model server started with backend %s", chosen.name)
 
         app = make_app(chosen, latency=latency_ms / 1000)
+        tracing.start("pedi-model-server")
         try:
             asyncio.run(serve(app, host=host, port=port, started=started))
         except OSError as exc:
@@ -81,6 +83,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Cannot listen on {host}:{port}: {exc.strerror}."
             ) from None
+        finally:
+            tracing.stop()
         logger.info("Model server stopped")
 
 

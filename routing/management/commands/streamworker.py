@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from routing.models import Capability
 from routing.worker import StreamWorker
+from wire import tracing
 
 
 class Command(BaseCommand):
@@ -57,4 +58,8 @@ class Command(BaseCommand):
         worker = StreamWorker(
             name=name, concurrency=concurrency, capabilities=capability
         )
-        worker.work(burst=burst)
+        tracing.start("pedi-stream-worker")
+        try:
+            worker.work(burst=burst)
+        finally:
+            tracing.stop()

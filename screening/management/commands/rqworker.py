@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
 from screening.worker import ScreeningWorker
+from wire import tracing
 
 
 class Command(BaseCommand):
@@ -67,7 +68,11 @@ class Command(BaseCommand):
             ) from exc
         except ValueError as exc:
             raise CommandError(str(exc)) from exc
-        worker.work(burst=burst)
+        tracing.start("pedi-worker")
+        try:
+            worker.work(burst=burst)
+        finally:
+            tracing.stop()
 
 
 def _unmigrated() -> bool:
