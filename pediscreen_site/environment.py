@@ -79,9 +79,7 @@ def flag(name: str, *, default: bool) -> bool:
     return words[given]
 
 
-def url(
-    name: str, default: str, *, schemes: tuple[str, ...], path: str = ""
-) -> str:
+def url(name: str, default: str, *, schemes: tuple[str, ...], path: str = "") -> str:
     """Read a URL with one of these schemes; none at all means not configured.
 
     With ``path``, such as /v1/traces, it must have one.

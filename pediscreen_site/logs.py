@@ -100,6 +100,7 @@ def _chain(exception: BaseException | None) -> list[BaseException]:
 # --- A process that serves -----------------------------------------------------------
 
 SERVERS = ("rqworker", "streamworker", "modelserver")
+REFUSALS = ("CommandError:", "Configuration error:", "SystemCheckError:")
 
 
 def configure(config: dict[str, Any]) -> None:
@@ -135,7 +136,7 @@ def take_over() -> None:
     threading.excepthook = _tell_of_thread
     sys.unraisablehook = _tell_unraisable
     sys.stdout = Lines("stdout", sys.stdout, logging.INFO)
-    sys.stderr = Lines("stderr", sys.stderr, logging.ERROR)
+    sys.stderr = Lines("stderr", sys.stderr, logging.WARNING)
 
 
 class Lines(io.TextIOBase):
@@ -170,10 +171,12 @@ class Lines(io.TextIOBase):
         return self._stream.fileno()
 
     def _tell(self, line: str) -> None:
-        if line.strip():
-            self._handler.handle(
-                logging.LogRecord(self._name, self._level, "", 0, line, None, None)
-            )
+        if not line.strip():
+            return
+        level = logging.ERROR if line.startswith(REFUSALS) else self._level
+        self._handler.handle(
+            logging.LogRecord(self._name, level, "", 0, line, None, None)
+        )
 
 
 def _tell_uncaught(

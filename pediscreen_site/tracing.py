@@ -61,9 +61,7 @@ def _job_id(given: object) -> str:
         return ""
 
 
-def _describe(
-    span: tracing.Span, request: HttpRequest, response: HttpResponse
-) -> None:
+def _describe(span: tracing.Span, request: HttpRequest, response: HttpResponse) -> None:
     route = f"/{request.resolver_match.route}" if request.resolver_match else ""
     span.rename(f"{request.method} {route or 'unknown'}")
     span.set({"http.route": route, "http.response.status_code": response.status_code})

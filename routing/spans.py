@@ -17,7 +17,6 @@ from uuid import UUID
 from wire import tracing
 from wire.subject import about
 
-
 logger = logging.getLogger(__name__)
 
 
@@ -64,7 +63,7 @@ class WorkSpans:
 
     @contextmanager
     def running(self, piece: Traced, claim: tracing.Span) -> Iterator[None]:
-        """Begin the span of a piece that was claimed; what is done inside belongs to it.
+        """Begin the span of a piece that was claimed; what is done inside is part of it.
 
         The span goes on until `end`.
         """

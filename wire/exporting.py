@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -74,8 +75,10 @@ class Recorder:
         found = _context_of(parent)
         span = self._tracer.start_span(
             name,
-            # An empty context: else the thread's own would be asked.
-            set_span_in_context(NonRecordingSpan(found), {}) if found else {},
+            # A context of its own: else the thread's would be asked.
+            set_span_in_context(NonRecordingSpan(found), Context())
+            if found
+            else Context(),
             KINDS[kind],
             attributes,
             start_time=since,

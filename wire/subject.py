@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 subject: ContextVar[dict[str, str]] = ContextVar("subject", default={})  # noqa: B039
-"""``job_id`` or ``task_id``; empty where it is about neither. Never changed in place."""
+"""``job_id`` or ``task_id``; empty where it is neither. Never changed in place."""
 
 
 @contextmanager

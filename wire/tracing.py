@@ -10,7 +10,6 @@ Spans hold ids, codes and counts: no address, header or statement, and nobody's 
 
 from __future__ import annotations
 
-import atexit
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -175,6 +174,8 @@ def start(service: str) -> None:
     if not settings.OTEL_COLLECTOR_URL or not share:
         return
     try:
+        from multiprocessing.util import Finalize
+
         from wire.exporting import Recorder
     except ImportError:
         raise ImproperlyConfigured(
@@ -187,7 +188,9 @@ def start(service: str) -> None:
         service=service,
         version=settings.VERSION,
     )
-    atexit.register(stop)
+    # What is registered with atexit alone is not run in a process that was forked, as
+    # those of the API are.
+    Finalize(None, stop, exitpriority=1)
 
 
 def stop() -> None:

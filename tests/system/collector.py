@@ -1,4 +1,4 @@
-"""A collector of traces: it takes OTLP over HTTP, as a real one does, and decodes it."""
+"""A collector of traces: it takes OTLP over HTTP as a real one does."""
 
 from __future__ import annotations
 
