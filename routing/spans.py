@@ -63,7 +63,7 @@ class WorkSpans:
 
     @contextmanager
     def running(self, piece: Traced, claim: tracing.Span) -> Iterator[None]:
-        """Begin the span of a piece that was claimed; what is done inside is part of it.
+        """Begin the span of a claimed piece; what is done inside is part of it.
 
         The span goes on until `end`.
         """
