@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import logging
 import logging.config
 import sys
@@ -48,6 +49,8 @@ class JsonFormatter(BaseJsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format the record without what its exceptions say."""
+        if not (record.exc_info or record.exc_text or record.name in TRACEBACKS):
+            return super().format(record)
         mine = copy.copy(record)
         mine.exc_text = None
         if record.exc_info and not isinstance(record.msg, dict):
@@ -59,6 +62,10 @@ class JsonFormatter(BaseJsonFormatter):
         elif record.name in TRACEBACKS:
             mine.msg, mine.args = record.getMessage().partition("\n")[0], None
         return super().format(mine)
+
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        """Write the line. All of it is text, so that no encoder of ours is needed."""
+        return json.dumps(log_data, default=str)
 
     def formatTime(  # noqa: N802 - logging's own name
         self, record: logging.LogRecord, datefmt: str | None = None

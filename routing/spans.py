@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from wire import tracing
-from wire.subject import about
+from wire.subject import About
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +32,9 @@ class Traced(Protocol):
         """Return its id under the name that it has in log lines."""
 
 
-@contextmanager
-def about_piece(piece: Traced, *, place: str = "") -> Iterator[None]:
+def about_piece(piece: Traced, *, place: str = "") -> About:
     """Let log lines and calls inside belong to a piece, and to its trace."""
-    with (
-        about(**piece.log_fields()),
-        tracing.belonging_to(place or piece.traceparent or ""),
-    ):
-        yield
+    return About(piece.log_fields(), place or piece.traceparent or "")
 
 
 class WorkSpans:
@@ -61,15 +56,13 @@ class WorkSpans:
         claim.set({"pedi.claimed": len(pieces)})
         claim.link(piece.traceparent for piece in pieces if piece.traceparent)
 
-    @contextmanager
-    def running(self, piece: Traced, claim: tracing.Span) -> Iterator[None]:
+    def running(self, piece: Traced, claim: tracing.Span) -> About:
         """Begin the span of a claimed piece; what is done inside is part of it.
 
         The span goes on until `end`.
         """
         recorded = tracing.Export.recorder is not None
-        with about_piece(piece, place=self._begin(piece, claim) if recorded else ""):
-            yield
+        return about_piece(piece, place=self._begin(piece, claim) if recorded else "")
 
     def _begin(self, piece: Traced, claim: tracing.Span) -> str:
         of_request = piece.traceparent or ""

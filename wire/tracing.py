@@ -25,7 +25,8 @@ TRACEPARENT = re.compile(
     r"00-(?!0{32})(?P<trace>[0-9a-f]{32})-(?!0{16})(?P<span>[0-9a-f]{16})-[0-9a-f]{2}"
 )
 
-_place: ContextVar[str] = ContextVar("traceparent", default="")
+place: ContextVar[str] = ContextVar("traceparent", default="")
+"""The ``traceparent`` of the work under way; empty if it belongs to no trace."""
 
 
 class Export:
@@ -44,7 +45,7 @@ def accept(header: str) -> str:
 
 def current() -> str:
     """Return the ``traceparent`` of the work under way; empty if it has none."""
-    return _place.get()
+    return place.get()
 
 
 def trace_id(traceparent: str) -> str:
@@ -54,18 +55,8 @@ def trace_id(traceparent: str) -> str:
 
 def headers() -> dict[str, str]:
     """Return the header that hands the trace on with a call."""
-    place = _place.get()
-    return {"traceparent": place} if place else {}
-
-
-@contextmanager
-def belonging_to(traceparent: str) -> Iterator[None]:
-    """Let what is done inside belong to a trace; empty: to none."""
-    token = _place.set(traceparent)
-    try:
-        yield
-    finally:
-        _place.reset(token)
+    found = place.get()
+    return {"traceparent": found} if found else {}
 
 
 # --- Spans ------------------------------------------------------------------------
@@ -120,8 +111,8 @@ def begin(
     """
     if Export.recorder is None:
         return Span(parent)
-    place, recorded = Export.recorder.begin(name, kind, parent, since, attributes)
-    return Span(place, recorded)
+    own, recorded = Export.recorder.begin(name, kind, parent, since, attributes)
+    return Span(own, recorded)
 
 
 @contextmanager
@@ -142,14 +133,14 @@ def span(
         parent=current() if parent is None else parent,
         attributes=attributes,
     )
-    token = _place.set(begun.traceparent)
+    token = place.set(begun.traceparent)
     try:
         yield begun
     except BaseException as exc:
         begun.fail(getattr(exc, "code", "") or type(exc).__name__)
         raise
     finally:
-        _place.reset(token)
+        place.reset(token)
         begun.end()
 
 

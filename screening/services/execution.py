@@ -34,6 +34,7 @@ from routing.permissions import permit
 from routing.policy import Standing, Wish, refusal_of, wish_of
 from routing.protocols import Request, protocol_of
 from routing.services.observation import Tallies, report
+from routing.spans import about_piece
 from routing.targets import Target
 from routing.tried import Tried
 from screening.events import job_event
@@ -203,11 +204,12 @@ def run_job(job_id: UUID, *, worker: str) -> None:
     client = ModelClient(connections=1, rules=endpoint_rules())
     try:
         for job in jobs:
-            plan = plan_job(job, directory, circuits, grants=grants_for([job]))
-            work = ask_model(client, job, plan)
-            outcome = _wait_renewing(client.start(work), job, worker)
-            report(outcome.tries, circuits, tallies)
-            settle([with_rules(outcome)], worker=worker)
+            with about_piece(job):
+                plan = plan_job(job, directory, circuits, grants=grants_for([job]))
+                work = ask_model(client, job, plan)
+                outcome = _wait_renewing(client.start(work), job, worker)
+                report(outcome.tries, circuits, tallies)
+                settle([with_rules(outcome)], worker=worker)
         tallies.store()
     finally:
         client.close()

@@ -31,7 +31,7 @@ from screening.services.webhooks.callbacks import refused_callbacks
 from screening.submissions import fingerprint
 from wire import tracing
 from wire.errors import Refusal
-from wire.subject import about
+from wire.subject import About
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def submit_jobs(
         stored = _store(clinic, client, fresh)
 
     if stored:
-        with about(**_job_id_of(fresh)):
+        with About(_job_id_of(fresh), tracing.current()):
             _enqueue(fresh)
             logger.info("Accepted %d jobs", len(fresh))
     return [
