@@ -170,3 +170,44 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.size:,} events"
+
+
+class Count(models.Model):
+    """How many events of one kind there were among those counted already.
+
+    See `audit.counting`. What an event does not tell is empty here.
+    """
+
+    action = models.CharField(max_length=64)
+    task_type = models.CharField(max_length=64, blank=True)
+    priority = models.CharField(max_length=64, blank=True)
+    code = models.CharField(max_length=64, blank=True)
+    number = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                name="count_once_per_kind",
+                fields=["action", "task_type", "priority", "code"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number:,} of {self.action}"
+
+
+class CountedTo(models.Model):
+    """Up to which event all are counted, and how far they can be next. One row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    event_id = models.BigIntegerField(default=0)
+    noted_id = models.BigIntegerField(default=0)
+    noted_xid = models.BigIntegerField(default=0)
+    noted_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"counted to event {self.event_id}"

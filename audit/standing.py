@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min
+from django.db.models import Count, F, Min, Subquery
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit.actions import Action
@@ -85,6 +86,14 @@ def standing() -> Standing:
         else first.values_list("occurred_at", flat=True).first(),
         verified=last_verified(),
     )
+
+
+def oldest_waiting() -> timedelta:
+    """Return for how long the oldest event has waited to be sealed, in one query."""
+    first = Pending.objects.order_by("pk").values("pk")[:1]
+    event = Audit.objects.filter(pk=Subquery(first)).order_by()
+    waited = event.values_list(Now() - F("occurred_at"), flat=True).first()
+    return max(waited or timedelta(), timedelta())
 
 
 def last_verified() -> Verified | None:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 from redis.exceptions import RedisError
 
+from audit.counting import count_on
 from claims.line import DATABASE_AWAY, Line, worker_name
 from routing import streams
 from routing.circuits import Circuits
@@ -216,6 +217,7 @@ class StreamWorker(Line[Task, TaskOutcome]):
             if now >= self.seldom_after:
                 self.seldom_after = now + SELDOM_SECONDS
                 forget_keys()
+                count_on()
                 trim_streams(self.upkeep_redis)
                 sweep_dead_letters(self.upkeep_redis)
         except RedisError as exc:

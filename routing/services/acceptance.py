@@ -68,7 +68,8 @@ def accept_task(request: TaskRequest, *, clinic: str, client: str) -> tuple[Task
                 rung_at=Now(),
                 traceparent=tracing.current() or None,
             )
-            record([task_event(task, Action.TASK_SUBMITTED, client)])
+            priority = task.priority
+            record([task_event(task, Action.TASK_SUBMITTED, client, priority=priority)])
     except IntegrityError:
         # Another request with the key was committed in between: it answers now.
         if not request.idempotency_key:

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from rq import Queue
 
 from audit.actions import Action
+from audit.counting import count_on
 from audit.services import record
 from claims.work import WORKER_LOST
 from screening import queue as doorbell
@@ -67,6 +68,8 @@ def step_down(duty: str, *, holder: str) -> None:
 def reconcile(queue: Queue, *, actor: str) -> Reconciled:
     """Make one pass: reap expired leases, ring for forgotten jobs, drop old keys.
 
+    And count what the audit log has of new events, so that metrics stay cheap.
+
     Safe at any time and by several processes at once.
     """
     released, failed = reap_expired(actor=actor)
@@ -74,6 +77,7 @@ def reconcile(queue: Queue, *, actor: str) -> Reconciled:
     IdempotencyKey.objects.filter(
         created_at__lt=Now() - timedelta(hours=settings.IDEMPOTENCY_HOURS)
     ).delete()
+    count_on()
     return Reconciled(
         released=released, failed=failed, enqueued=enqueued, waiting=waiting
     )
