@@ -25,6 +25,8 @@ MOST_MODELS = 10
 class AgreementCollector(Collector):
     """The metrics of drafts against signed reports."""
 
+    source = "database"
+
     def collect(self) -> Iterator[Metric]:
         """Read the tallies of the last whole weeks, and say what they come to."""
         weeks = period(USUAL, today=timezone.localdate())

@@ -22,6 +22,7 @@ from audit.proofs.keys import KeyRefused, SignerKey
 env = environ.Env()
 DATABASE_SCHEMES = {"sqlite", "postgres", "postgresql"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
+MOST_FILES = 10
 
 
 def text(name: str, default: str = "") -> str:
@@ -305,6 +306,21 @@ def file(name: str, *, is_there: bool) -> str:
             f"{name} must be the path of {wanted}. Set it to one, or leave it out."
         )
     return given
+
+
+def files(name: str) -> tuple[str, ...]:
+    """Read the paths of files, between commas; one that is not there is said later.
+
+    Raises:
+        ImproperlyConfigured: one is no absolute path, or there are too many.
+    """
+    given = names(name, [])
+    if len(given) > MOST_FILES or not all(Path(path).is_absolute() for path in given):
+        raise ImproperlyConfigured(
+            f"{name} must be up to {MOST_FILES} absolute paths between commas. "
+            "Set it to some, or leave it out for none."
+        )
+    return tuple(given)
 
 
 def time_zone(name: str, default: str) -> str:

@@ -10,10 +10,9 @@ from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from redis.exceptions import RedisError
-from rq import Worker
 
 from pediscreen_site.api.errors import method_not_allowed
-from screening.queue import inference_queue
+from screening import queue
 from screening.services.keys import anyone, recognise
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -78,7 +77,7 @@ def _database() -> str:
 
 def _redis_and_workers() -> tuple[str, str]:
     try:
-        workers = Worker.count(queue=inference_queue())
+        workers = queue.workers(queue.inference_queue())
     except RedisError:
         return "down", "unknown"
     return "ok", "ok" if workers else "none"

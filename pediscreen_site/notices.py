@@ -12,13 +12,12 @@ from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 from redis.exceptions import RedisError
-from rq import Worker
 
 from milestones.clock import span
 from routing.models import Task
 from routing.services.overview import READY, overview
+from screening import queue
 from screening.models import Job
-from screening.queue import inference_queue
 from screening.services.sight import slugs_of
 
 LOOK_EVERY_SECONDS = 5.0
@@ -73,7 +72,7 @@ def notices_for(user: Any) -> list[Notice]:
 
 def _workers() -> list[Notice]:
     try:
-        count = Worker.count(queue=inference_queue())
+        count = queue.workers(queue.inference_queue())
     except RedisError:
         return [
             Notice(

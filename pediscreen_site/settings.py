@@ -17,6 +17,7 @@ from pediscreen_site.environment import (
     domains,
     env,
     file,
+    files,
     flag,
     hosts,
     key,
@@ -178,8 +179,11 @@ WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 DATABASES = {"default": database("DATABASE_URL", "sqlite:///./orchestrator_dev.db")}
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["ENGINE"] = DATABASES["default"]["ENGINE"].replace(
+    "django.db.backends", "pediscreen_site.databases"
+)
 DATABASE_POOL_SIZE = whole_number("DATABASE_POOL_SIZE", 8, minimum=1, maximum=200)
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if DATABASES["default"]["ENGINE"].endswith(".sqlite3"):
     DATABASES["default"]["CONN_MAX_AGE"] = None
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -294,6 +298,12 @@ AUDIT_KEY_FILE = file("AUDIT_KEY_FILE", is_there=True)
 AUDIT_PUBLIC_KEYS_FILE = file("AUDIT_PUBLIC_KEYS_FILE", is_there=True)
 AUDIT_CHECKPOINT_FILE = file("AUDIT_CHECKPOINT_FILE", is_there=False)
 AUDIT_CHECKPOINT_URL = url("AUDIT_CHECKPOINT_URL", "", schemes=("http", "https"))
+
+# --- Metrics: GET /metrics of the API, and a port of each worker ----------------
+
+METRICS_PORT = whole_number("METRICS_PORT", 0, minimum=0, maximum=65_535)
+METRICS_REGISTRY = "pediscreen_site.metrics.registry"
+CERTIFICATE_FILES = files("CERTIFICATE_FILES")
 
 # --- HTTP API -----------------------------------------------------------------
 

@@ -165,3 +165,12 @@ class ConsentRequired(Refusal):
 
     code = "E_CONSENT_REQUIRED"
     detail = "E_CONSENT_REQUIRED"
+
+
+def codes() -> frozenset[str]:
+    """Return the code of every error that there is."""
+    found, left = set(), [RoutingError]
+    while left:
+        left += (error := left.pop()).__subclasses__()
+        found.add(getattr(error, "code", ""))
+    return frozenset(found - {""})

@@ -7,6 +7,7 @@ and a quantile is within a tenth of the true one.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 
 STEPS_PER_DOUBLING = 4
@@ -19,6 +20,9 @@ ENOUGH = 5.0
 
 FAINTEST = 0.01
 
+DURATIONS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper ends, in seconds, of what is counted for ever; a last place has the rest."""
+
 Histogram = Mapping[int, float]
 """Calls by bucket; a call that has faded counts for less than one."""
 
@@ -29,6 +33,11 @@ def bucket_of(milliseconds: float) -> int:
         return 0
     step = math.ceil(STEPS_PER_DOUBLING * math.log2(milliseconds))
     return min(step, BUCKETS - 1)
+
+
+def place_of(seconds: float) -> int:
+    """Return the place of one call in `DURATIONS`."""
+    return bisect_left(DURATIONS, seconds)
 
 
 def merged(old: Histogram, fresh: Histogram, *, elapsed: float) -> dict[int, float]:

@@ -18,6 +18,7 @@ from uuid import UUID
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from routing.counts import KEY, QUEUED
 from routing.fairness import PRIORITIES, Fairness
 from routing.models.tasks import private_id, public_id
 
@@ -28,6 +29,7 @@ DEAD_LETTERS = "tasks:dlq"
 GROUP = "workers"
 ID, DATA = "id", "data"
 ADDED_TOGETHER = 500
+MOST_GROUPS = 20
 
 
 def group_of(capabilities: Sequence[str]) -> str:
@@ -65,6 +67,7 @@ def _add(
         with redis.pipeline(transaction=False) as pipeline:
             for stream, row in entries[start : start + ADDED_TOGETHER]:
                 pipeline.xadd(stream, _entry(row, with_data))
+                pipeline.hincrby(KEY, QUEUED.format(stream), 1)
             pipeline.execute()
 
 
@@ -210,14 +213,50 @@ def unread(redis: Any, priority: str, group: str) -> int:
     Raises:
         RedisError: Redis is away.
     """
+    return _unread(redis, priority).get(group, 0)
+
+
+def unread_by_any(redis: Any, priority: str) -> int:
+    """Count the same for the group that is furthest behind.
+
+    Raises:
+        RedisError: Redis is away.
+    """
+    unread_by = _unread(redis, priority)
+    # Before the first worker there is no group, and nobody has read anything.
+    return max(unread_by.values()) if unread_by else _length(redis, priority)
+
+
+def readers(redis: Any, *, heard_ms: int) -> int:
+    """Count the workers that asked for entries not longer ago than that.
+
+    Raises:
+        RedisError: Redis is away.
+    """
+    stream = STREAM.format(PRIORITIES[0])
+    return sum(
+        consumer["idle"] <= heard_ms
+        for group in _groups(redis, PRIORITIES[0])[:MOST_GROUPS]
+        for consumer in redis.xinfo_consumers(stream, group["name"])
+    )
+
+
+def _unread(redis: Any, priority: str) -> dict[str, int]:
+    return {
+        found["name"].decode(): int(found.get("lag") or 0) + int(found["pending"])
+        for found in _groups(redis, priority)
+    }
+
+
+def _length(redis: Any, priority: str) -> int:
+    return int(redis.xlen(STREAM.format(priority)))
+
+
+def _groups(redis: Any, priority: str) -> list[dict[str, Any]]:
     try:
-        groups = redis.xinfo_groups(STREAM.format(priority))
+        return list(redis.xinfo_groups(STREAM.format(priority)))
     except ResponseError:
-        return 0
-    for found in groups:
-        if found["name"] == group.encode():
-            return int(found.get("lag") or 0) + int(found["pending"])
-    return 0
+        return []
 
 
 def trim(redis: Any, priority: str, *, most: int) -> int:

@@ -68,7 +68,7 @@ def check_api_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register(Tags.security, deploy=True)
 def check_sqlite(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Warn when several machines could not share the database."""
-    if settings.DATABASES["default"]["ENGINE"] != "django.db.backends.sqlite3":
+    if not settings.DATABASES["default"]["ENGINE"].endswith(".sqlite3"):
         return []
     return [
         Warning(

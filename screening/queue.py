@@ -12,6 +12,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
+from rq.worker_registration import get_keys
 
 from routing.connection import connect
 
@@ -92,3 +93,15 @@ def waiting(queue: Queue) -> set[str] | None:
     if queue.count > LONGEST_LOOK:
         return None
     return set(queue.get_job_ids())
+
+
+def workers(queue: Queue) -> int:
+    """Count the workers that RQ has heard of within the last minute.
+
+    Its list of them also has those that were killed, until somebody tidies up.
+
+    Raises:
+        RedisError: Redis is away.
+    """
+    names = get_keys(queue)
+    return int(queue.connection.exists(*names)) if names else 0

@@ -23,6 +23,9 @@ from screening.queue import open_queue
 
 logger = logging.getLogger(__name__)
 
+SILENT_SECONDS = 1
+"""RQ adds 60: a worker that has not been heard of for so long is there no more."""
+
 
 class RegisteredWorker(BaseWorker):
     """An RQ worker to everyone who looks, which takes no orders from Redis.
@@ -34,7 +37,12 @@ class RegisteredWorker(BaseWorker):
 
     def __init__(self, *, name: str) -> None:
         self.queue = open_queue()
-        super().__init__([self.queue], name=name, serializer=JSONSerializer)
+        super().__init__(
+            [self.queue],
+            name=name,
+            serializer=JSONSerializer,
+            worker_ttl=SILENT_SECONDS,
+        )
         self.started = StartedJobRegistry(queue=self.queue)
         self.executions_of: dict[UUID, Execution] = {}
 

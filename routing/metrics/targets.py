@@ -7,14 +7,24 @@ named: labels are bounded.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.registry import Collector
 
+from routing.latency import DURATIONS
+from routing.models import TargetHealth
 from routing.services.overview import Row, overview
 
+CONFIGURED = ("edge", "cloud")
+AGENTS = "agents"
+NAMED = (*CONFIGURED, AGENTS)
 CIRCUITS = {"closed": 0, "half_open": 1, "open": 2}
 STATES = (
     "ready",
@@ -32,6 +42,8 @@ STATES = (
 class TargetCollector(Collector):
     """The metrics of model servers and agents."""
 
+    source = "database"
+
     def collect(self) -> Iterator[Metric]:
         """Read how every target does, and say it."""
         rows = overview()
@@ -39,6 +51,7 @@ class TargetCollector(Collector):
         yield _circuits(configured)
         yield from _calls(configured)
         yield _agents([row for row in rows if row.agent is not None])
+        yield _durations(TargetHealth.objects.order_by())
 
 
 def _circuits(rows: list[Row]) -> Metric:
@@ -81,6 +94,26 @@ def _calls(rows: list[Row]) -> Iterator[Metric]:
         calls.add_metric([row.name, "answered"], row.health.answered)
         calls.add_metric([row.name, "failed"], row.health.failed)
     yield from (latency, calls, ill)
+
+
+def _durations(seen: Iterable[TargetHealth]) -> Metric:
+    family = HistogramMetricFamily(
+        "pedi_orch_inference_duration_seconds",
+        "How long calls took that were answered, or waited for in vain.",
+        labels=["target"],
+    )
+    calls = {name: [0] * (len(DURATIONS) + 1) for name in NAMED}
+    seconds = dict.fromkeys(NAMED, 0.0)
+    for health in seen:
+        name = health.name if health.name in CONFIGURED else AGENTS
+        for at, number in health.durations.items():
+            calls[name][int(at)] += number
+        seconds[name] += health.seconds
+    for name in NAMED:
+        ends = [*map(str, DURATIONS), "+Inf"]
+        buckets = list(zip(ends, accumulate(calls[name]), strict=True))
+        family.add_metric([name], buckets, seconds[name])
+    return family
 
 
 def _agents(rows: list[Row]) -> Metric:

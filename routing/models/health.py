@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 CHECK_FAILURES_TO_BE_ILL = 2
+EMPTY_OBJECT = models.Value({}, output_field=models.JSONField())
 
 
 class TargetHealthQuerySet(models.QuerySet["TargetHealth"]):
@@ -40,6 +41,15 @@ class TargetHealth(models.Model):
     p95_ms = models.FloatField("p95", null=True, editable=False)
     answered = models.PositiveBigIntegerField(default=0, editable=False)
     failed = models.PositiveBigIntegerField(default=0, editable=False)
+    durations = models.JSONField(
+        default=dict,
+        db_default=EMPTY_OBJECT,
+        editable=False,
+        help_text="Calls by place in routing.latency.DURATIONS, from the beginning.",
+    )
+    seconds = models.FloatField(
+        default=0, db_default=0, editable=False, help_text="All of these together."
+    )
     answered_at = models.DateTimeField(null=True, editable=False)
     failed_at = models.DateTimeField("last failure", null=True, editable=False)
     last_error = models.CharField(max_length=64, blank=True, editable=False)

@@ -20,7 +20,7 @@ from routing.circuits import Circuits
 from routing.client import ModelClient
 from routing.directory import read_known
 from routing.errors import ModelTimeout, RoutingError, TryAnother
-from routing.latency import bucket_of, merged, quantile
+from routing.latency import bucket_of, merged, place_of, quantile
 from routing.models import TargetHealth
 from routing.protocols import protocol_of
 from routing.targets import Target
@@ -36,6 +36,8 @@ class Tally:
     """How the calls of one target ended since it was last stored."""
 
     latency: Counter[int] = field(default_factory=Counter)
+    durations: Counter[int] = field(default_factory=Counter)
+    seconds: float = 0.0
     answered: int = 0
     failed: int = 0
     last_error: str = ""
@@ -62,6 +64,8 @@ class Tallies:
             # How long other failures took says nothing of how long answers take.
             if not isinstance(error, TryAnother) or isinstance(error, ModelTimeout):
                 tally.latency[bucket_of(1000 * seconds)] += 1
+                tally.durations[place_of(seconds)] += 1
+                tally.seconds += seconds
 
     def store(self) -> None:
         """Add what was counted to what is known of each target.
@@ -84,6 +88,8 @@ class Tallies:
             for target, tally in taken.items():
                 since = self._by_target.setdefault(target, Tally())
                 since.latency += tally.latency
+                since.durations += tally.durations
+                since.seconds += tally.seconds
                 since.answered += tally.answered
                 since.failed += tally.failed
                 since.last_error = since.last_error or tally.last_error
@@ -101,6 +107,10 @@ def store_tallies(tallies: Mapping[str, Tally]) -> None:
         health.latency = {str(b): round(w, 3) for b, w in sorted(latency.items())}
         health.latency_at = now
         health.p50_ms, health.p95_ms = quantile(latency, 0.5), quantile(latency, 0.95)
+        durations = Counter(health.durations)
+        durations.update({str(at): n for at, n in tally.durations.items()})
+        health.durations = dict(durations)
+        health.seconds += tally.seconds
         health.answered += tally.answered
         health.failed += tally.failed
         if tally.answered:

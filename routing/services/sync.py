@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from routing.counts import SYNC, counts
+from routing.errors import ModelTimeout
 from routing.models import Task
 from routing.services.bell import ring_for
 from routing.services.desk import desk
@@ -29,6 +31,7 @@ def run_at_once(task: Task, *, until: float) -> TaskOutcome | None:
     grants = grants_for([task])
     choice = ours.choose(wish_of_task(task, grants), clinic=task.clinic)
     if not choice.targets:
+        counts().add(SYNC.format("no_agent"))
         ring_for([task.pk])
         return None
     claimed = claim_tasks([task], worker=WORKER)
@@ -47,7 +50,10 @@ def run_at_once(task: Task, *, until: float) -> TaskOutcome | None:
     ours.note(outcome.tries)
     if outcome.error is None and outcome.tries:
         end_tasks([outcome], worker=WORKER)
+        counts().add(SYNC.format("completed"))
         return outcome
+    in_time = outcome.tries and not isinstance(outcome.error, ModelTimeout)
+    counts().add(SYNC.format("failed" if in_time else "timeout"))
     hand_back(outcome, worker=WORKER)
     ring_for([task.pk])
     return None

@@ -26,6 +26,8 @@ WAITS_FOR_READER = Q(second_read=None) & (
 class ReviewCollector(Collector):
     """The metrics of reviews."""
 
+    source = "database"
+
     def collect(self) -> Iterator[Metric]:
         """Read the open reviews once through, and say what waits."""
         rows = {row["risk"]: row for row in _open_by_risk()}
@@ -56,6 +58,8 @@ class ReviewCollector(Collector):
 
 class WebhookCollector(Collector):
     """The metrics of what clinics' own systems are to be told."""
+
+    source = "database"
 
     def collect(self) -> Iterator[Metric]:
         """Count what waits and what was given up; partial indexes hold just these."""

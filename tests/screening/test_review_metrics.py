@@ -8,7 +8,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from screening.metrics import ReviewCollector, _open_by_risk
+from screening.metrics import ReviewCollector
+from screening.metrics.reviews import _open_by_risk
 from screening.models import Review
 from screening.services.escalation import escalate_overdue
 from screening.services.review import claim_review, save_review, send_second_read

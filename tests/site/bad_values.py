@@ -126,6 +126,8 @@ BAD: dict[str, list[str]] = {
     "RETAIN_TASK_DAYS": numbers("0", "36500", whole=True),
     "RETAIN_WEBHOOK_DAYS": numbers("0", "36500", whole=True),
     "RETAIN_SESSION_DAYS": numbers("0", "36500", whole=True),
+    "METRICS_PORT": numbers("0", "65535", whole=True),
+    "CERTIFICATE_FILES": ["tls.crt", "/a.pem,b.pem", ",".join(["/a.pem"] * 11)],
     "BULK_MAX_BYTES": numbers("1024", str(1 << 28), whole=True),
     "MAX_HELD_REQUESTS": numbers("0", "10000", whole=True),
     "TIME_ZONE": ["Mars/Olympus", "../etc/passwd", "/etc/localtime", "Europe"],

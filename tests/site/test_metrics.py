@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError
+from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Now
 from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from routing.circuits import Circuits
 from routing.connection import connect
-from routing.metrics import STATES, TargetCollector
+from routing.metrics.targets import STATES
 from routing.models import Agent, TargetHealth
 from routing.services import overview
+from screening.services import keys
 from screening.services.keys import create_key, default_clinic
 from tests.routing.making import make_agent
 
@@ -119,17 +124,63 @@ def test_a_key_without_the_scope_sees_nothing(api):
     assert response.json()["code"] == "FORBIDDEN"
 
 
-def test_without_the_database_it_says_so(api, monkeypatch):
-    def away(self):
-        raise DatabaseError
-        yield
+@pytest.fixture
+def no_database(monkeypatch):
+    """Fail each query as if nobody answered."""
 
-    monkeypatch.setattr(TargetCollector, "collect", away)
+    def away(self, sql, params=None):
+        raise OperationalError
 
-    response = api.get("/metrics")
+    @contextmanager
+    def turned_off():
+        with monkeypatch.context() as patched:
+            for name in ("execute", "executemany"):
+                patched.setattr(CursorWrapper, name, away)
+            yield
+
+    return turned_off
+
+
+def test_without_the_database_what_redis_has_is_still_told(api, no_database):
+    with no_database():
+        found = read(api)
+
+    assert found["pedi_orch_source_up", "database"] == 0
+    assert found["pedi_orch_source_up", "redis"] == 1
+    assert ("pedi_orch_db_errors_total",) in found
+    assert ("pedi_orch_worker_count",) in found
+    assert ("pedi_orch_queue_length",) not in found
+
+
+def test_without_the_database_a_key_is_good_that_was_so_lately(
+    api, no_database, settings
+):
+    _, raw = create_key(
+        name="k", clinic=default_clinic(), scopes=["metrics:read"], actor="user:1"
+    )
+    assert api.get("/metrics", headers={"x-api-key": raw}).status_code == 200
+    keys._remembered.clear()
+
+    with no_database():
+        assert api.get("/metrics", headers={"x-api-key": raw}).status_code == 200
+        response = api.get("/metrics", headers={"x-api-key": "psk_ab12cd34_other"})
 
     assert response.status_code == 503
     assert response.json()["code"] == "SERVICE_UNAVAILABLE"
+
+
+def test_without_redis_what_the_database_has_is_still_told(api, monkeypatch):
+    def away(self, *args, **options):
+        raise RedisConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Redis, "execute_command", away)
+        found = read(api)
+
+    assert found["pedi_orch_source_up", "database"] == 1
+    assert found["pedi_orch_source_up", "redis"] == 0
+    assert found["pedi_orch_queue_length",] == 0
+    assert ("pedi_orch_worker_count",) not in found
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])

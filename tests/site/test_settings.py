@@ -25,6 +25,7 @@ from tests.system.stack import Stack
 SETTINGS = ROOT / "pediscreen_site" / "settings.py"
 READERS = {
     "file",
+    "files",
     "signing_keys",
     "choice",
     "choices",

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from claims.page import serve_metrics
 from routing.models import Capability
 from routing.worker import StreamWorker
 from wire import tracing
@@ -58,6 +59,13 @@ class Command(BaseCommand):
         worker = StreamWorker(
             name=name, concurrency=concurrency, capabilities=capability
         )
+        try:
+            serve_metrics()
+        except OSError as exc:
+            raise CommandError(
+                f"METRICS_PORT is taken ({exc.strerror}). Set it to one that is free, "
+                "or to 0 for none."
+            ) from exc
         tracing.start("pedi-stream-worker")
         try:
             worker.work(burst=burst)

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
+from claims.page import serve_metrics
 from screening.worker import ScreeningWorker
 from wire import tracing
 
@@ -68,6 +69,13 @@ class Command(BaseCommand):
             ) from exc
         except ValueError as exc:
             raise CommandError(str(exc)) from exc
+        try:
+            serve_metrics()
+        except OSError as exc:
+            raise CommandError(
+                f"METRICS_PORT is taken ({exc.strerror}). Set it to one that is free, "
+                "or to 0 for none."
+            ) from exc
         tracing.start("pedi-worker")
         try:
             worker.work(burst=burst)

@@ -1,0 +1,1 @@
+"""Django's own databases, whose errors are counted."""

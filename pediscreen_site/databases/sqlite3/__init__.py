@@ -1,0 +1,1 @@
+"""Django's sqlite3, whose errors are counted."""
