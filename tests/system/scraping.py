@@ -32,7 +32,9 @@ def value(page: Page, name: str, **labels: str) -> float:
     return page.get((name, tuple(sorted(labels.items()))), 0.0)
 
 
-def scraped_until(stack: Stack, holds: Callable[[Page], bool], *, what: str) -> Page:
+def scraped_until(
+    stack: Stack, holds: Callable[[Page], bool], *, what: str, seconds: float = 60
+) -> Page:
     """Scrape until something holds; return what was read then."""
     seen: list[Page] = []
 
@@ -40,5 +42,5 @@ def scraped_until(stack: Stack, holds: Callable[[Page], bool], *, what: str) -> 
         seen.append(scrape(stack))
         return holds(seen[-1])
 
-    wait_until(held, what=what, seconds=60)
+    wait_until(held, what=what, seconds=seconds)
     return seen[-1]
