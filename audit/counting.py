@@ -32,7 +32,7 @@ TOLD = ("task_type", "priority", "code")
 SETTLED = timedelta(seconds=10)
 """Twice what a statement may take: what has an id by now has a transaction by then."""
 
-TOGETHER = 50_000
+TOGETHER = 200_000
 
 
 class Number(NamedTuple):

@@ -22,6 +22,7 @@ from routing.errors import codes
 from routing.models import Task
 from screening import queue
 from screening.models import Job
+from screening.models.jobs import JobQuerySet
 
 OTHER = "other"
 NOT_STORABLE = "RESULT_NOT_STORABLE"
@@ -57,9 +58,19 @@ class WorkerCollector(Collector):
         )
 
 
+def waiting() -> JobQuerySet:
+    """Return the jobs that wait, which an index of their own holds."""
+    return Job.objects.filter(status=Job.Status.PENDING).order_by()
+
+
+def dead() -> JobQuerySet:
+    """Return the jobs that were given up, which an index of their own holds."""
+    return Job.objects.filter(status=Job.Status.FAILED).order_by()
+
+
 def _waiting() -> Iterator[Metric]:
     is_due = Q(not_before__lte=Now())
-    found = Job.objects.filter(status=Job.Status.PENDING).aggregate(
+    found = waiting().aggregate(
         due=Count("pk", filter=is_due),
         later=Count("pk", filter=~is_due),
         longest=Max(Now() - F("not_before"), filter=is_due),
@@ -89,7 +100,7 @@ def _dead() -> Metric:
         "Jobs and tasks that were given up and not replayed.",
         labels=["kind"],
     )
-    gauge.add_metric(["job"], Job.objects.filter(status=Job.Status.FAILED).count())
+    gauge.add_metric(["job"], dead().count())
     gauge.add_metric(["task"], Task.objects.all().dead().count())
     return gauge
 

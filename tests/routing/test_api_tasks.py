@@ -80,7 +80,7 @@ def test_a_task_is_stored_and_rung_for(api, redis):
     assert fields == {b"id": task.public_id.encode()}
     [event] = Audit.objects.filter(action="task.submitted")
     assert (event.job_id, event.case_id) == (task.pk, "case-1")
-    assert event.detail == {"task_type": "embed"}
+    assert event.detail == {"task_type": "embed", "priority": "high"}
 
 
 def test_foreign_consumers_may_be_given_the_earlier_field(api, redis, settings):

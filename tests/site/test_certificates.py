@@ -40,6 +40,7 @@ def told(tmp_path, settings):
         settings.CERTIFICATE_FILES = (str(path),)
         [family] = CertificateCollector().collect()
         [sample] = family.samples
+        assert sample.name == "pedi_orch_certificate_expiry_timestamp_seconds"
         assert sample.labels == {"file": str(path)}
         return sample.value
 

@@ -19,6 +19,8 @@ from tests.servers import ROOT
 
 pytestmark = pytest.mark.django_db
 
+CERTIFICATES = ROOT / "tests" / "site" / "test_certificates.py"
+WEBHOOKS = ROOT / "tests" / "screening" / "test_webhooks_admin.py"
 ROW = re.compile(r"\| `([a-z_]+)` \| (\w+) \| ([a-z_, ]*?) ?\| ")
 
 
@@ -55,6 +57,15 @@ def test_the_document_has_their_types_and_labels(redis):
 def test_every_metric_says_what_it_is(redis):
     for family in registry().collect():
         assert re.fullmatch(r"\w.{14,}\.", family.documentation), family.name
+
+
+@pytest.mark.parametrize("name", documented())
+def test_a_test_sees_every_metric_move(name):
+    short = name.removeprefix("pedi_orch_").removesuffix("_total")
+    files = [*(ROOT / "tests").rglob("test_*metrics*.py"), CERTIFICATES, WEBHOOKS]
+    read = "".join(path.read_text() for path in files)
+
+    assert re.search(rf'["( ](pedi_orch_)?{short}(_total|_count)?[" ]', read)
 
 
 def test_what_others_may_name_freely_makes_no_series(redis):

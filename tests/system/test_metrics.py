@@ -32,7 +32,7 @@ def story() -> Iterator[Story]:
         EDGE_MODEL_URL=model.url,
         JOB_MAX_ATTEMPTS=2,
         JOB_MAX_CRASHES=2,
-        ORCHESTRATOR_TASK_MAX_RETRIES=0,
+        ORCHESTRATOR_TASK_MAX_RETRIES=1,
         HEALTH_CHECK_SECONDS=3600,
         AGENT_APPROVAL="false",
         AGENT_PLAIN_HTTP="true",
@@ -68,8 +68,11 @@ def lived(stack: Stack, model: StubModel) -> Iterator[tuple[str, Page]]:
     yield "worker", parsed(own.text)
 
     model.mode = "status:503"
-    yield "failed", _ended(stack, [stack.submit(case_id="case-fails")])
+    fails = stack.submit(case_id="case-fails")
+    yield "failed", _ended(stack, [fails])
     model.mode = "good"
+    stack.session.post(f"{stack.url}/api/jobs/{fails}/retry", timeout=10)
+    yield "replayed", _ended(stack, [fails])
 
     model.latency = 30.0
     held = stack.submit(case_id="case-lost")
@@ -154,6 +157,8 @@ MOVES = [
     ("pedi_orch_job_failures_total", {"reason": FAILS}, "done", "failed", 1),
     ("pedi_orch_jobs_requeued_total", {"reason": FAILS}, "done", "failed", 1),
     ("pedi_orch_dead_letters", {"kind": "job"}, "done", "failed", 1),
+    ("pedi_orch_jobs_replayed_total", {}, "failed", "replayed", 1),
+    ("pedi_orch_dead_letters", {"kind": "job"}, "failed", "replayed", -1),
     ("pedi_orch_lease_expiries_total", {"kind": "job"}, "failed", "lost", 1),
     ("pedi_orch_jobs_requeued_total", {"reason": "WORKER_LOST"}, "failed", "lost", 1),
     ("orchestrator_stream_workers", {}, "lost", "tasks", 1),
@@ -164,6 +169,10 @@ MOVES = [
         for name, labels in [
             (
                 "orchestrator_tasks_failed_total",
+                {"reason": "AGENT_REPORTED_FAILURE"},
+            ),
+            (
+                "orchestrator_tasks_requeued_total",
                 {"reason": "AGENT_REPORTED_FAILURE"},
             ),
             ("orchestrator_tasks_queued_total", {"queue": "tasks:dlq"}),
