@@ -67,21 +67,21 @@ volumeMounts:
 {{- end -}}
 
 {{/*
-A worker answers Prometheus while it works. Redis or the database being away restarts
-nothing: a restart would not bring them back.
+A worker ends by itself when one of its threads dies. Its metrics are read from the
+database: with that away it is not ready, and a restart would not bring it back.
 */}}
 {{- define "pedi-orchestrator.workerProbes" -}}
 startupProbe:
-  httpGet: {path: /metrics, port: metrics}
+  tcpSocket: {port: metrics}
   periodSeconds: 2
   failureThreshold: 60
 livenessProbe:
-  httpGet: {path: /metrics, port: metrics}
+  tcpSocket: {port: metrics}
   periodSeconds: 20
   timeoutSeconds: 5
-  failureThreshold: 6
+  failureThreshold: 3
 readinessProbe:
   httpGet: {path: /metrics, port: metrics}
-  periodSeconds: 10
-  timeoutSeconds: 5
+  periodSeconds: 15
+  timeoutSeconds: 10
 {{- end -}}
