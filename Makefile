@@ -6,7 +6,7 @@ MODELS := .venv-models
 CASES  ?= 12
 EXIT   ?=
 
-.PHONY: demo test test-sqlite test-postgresql test-browser test-walks test-pages chromium test-models run lint bench lock
+.PHONY: demo test test-sqlite test-postgresql test-browser test-walks test-pages chromium test-models check-deploy run lint bench lock
 
 demo: $(VENV)/demo.done ## run the main job on embedded parts, and leave it running
 	@$(BIN)/python -m pediscreen_site.demo --cases $(CASES) $(if $(EXIT),--exit)
@@ -35,6 +35,11 @@ chromium:
 test-models: $(VENV)/test.done $(MODELS)/models.done ## jobs to a real Gemma behind transformers serve; installs torch
 	TEST_DATABASE=sqlite MODELS_PYTHON=$(MODELS)/bin/python $(BIN)/python -m pytest tests/models -m models $(ARGS)
 
+check-deploy: $(VENV)/deploy.done ## chart, image, compose, alerts and mutual TLS, without a cluster
+	@for tool in promtool nginx; do PATH=$$PATH:/usr/sbin command -v $$tool > /dev/null || { \
+	  echo "$$tool is missing. On Debian: apt-get install prometheus nginx-light" >&2; exit 1; }; done
+	TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/deploy -m deploy -n 2 --dist loadfile $(ARGS)
+
 run: $(VENV)/demo.done ## the API alone on port 9000, with development settings
 	DEBUG=true $(BIN)/python manage.py migrate -v0
 	DEBUG=true $(BIN)/python -m granian --interface wsgi --port 9000 --blocking-threads 16 --no-ws \
@@ -53,7 +58,7 @@ bench: $(VENV)/test.done ## the figures of docs/performance.md, as ratios in one
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lock: $(VENV)/dev.done ## compile requirements/*.in into *.txt
-	for name in base prod demo test dev; do \
+	for name in base prod demo test dev deploy; do \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	    --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt; done
 

@@ -152,7 +152,9 @@ def rendered(
             for name in names
         }
     )
-    return {name.removeprefix(f"{CHART.name}/templates/"): found[name] for name in names}
+    return {
+        name.removeprefix(f"{CHART.name}/templates/"): found[name] for name in names
+    }
 
 
 def objects(values: Mapping[str, Any], **options: Any) -> list[dict[str, Any]]:

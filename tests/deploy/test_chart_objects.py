@@ -173,7 +173,9 @@ def test_the_network_is_closed_but_for_what_is_said():
 
 
 def test_a_network_policy_is_about_pods_that_the_chart_makes():
-    rendering = chart.objects({"secrets": EXISTING, "schedules": {"retain": "0 3 * * *"}})
+    rendering = chart.objects(
+        {"secrets": EXISTING, "schedules": {"retain": "0 3 * * *"}}
+    )
     components = {
         each["metadata"]["labels"]["app.kubernetes.io/component"] for each in rendering
     }

@@ -215,8 +215,8 @@ def test_a_misspelt_value_is_refused_by_its_name():
 OWN = chart.values_of(chart.VALUE_FILES[0].parent / "secrets.yaml")
 NOT_TOGETHER: list[tuple[str, dict[str, Any]]] = [
     ("Set databaseUrl, redisUrl and secrets.djangoSecretKey", {}),
-    ("redisUrl is not set", {"databaseUrl": OWN["databaseUrl"], **{
-        "secrets": {"djangoSecretKey": "x" * 50}}}),
+    ("redisUrl is not set", {"databaseUrl": OWN["databaseUrl"],
+        "secrets": {"djangoSecretKey": "x" * 50}}),
     ("are both set", {"secrets": {
         "existingSecret": "a", "externalSecret": {"enabled": True}}}),
     ("are not read beside", {**OWN, "secrets": {"existingSecret": "a"}}),

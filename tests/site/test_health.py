@@ -134,3 +134,13 @@ def test_another_method_is_405_in_the_envelope(anybody, path, method):
     assert set(response.json()) == {"code", "message", "details", "detail"}
     assert response.json()["code"] == "METHOD_NOT_ALLOWED"
     assert response["Allow"] == "GET, HEAD"
+
+
+def test_who_looks_from_inside_is_not_sent_to_https(db, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    inside = Client()
+
+    for path in ("/health", "/livez", "/readyz", "/metrics"):
+        assert inside.get(path).status_code != 301
+    assert inside.get("/api/jobs").status_code == 301
+    assert inside.get("/metrics/").status_code == 301
