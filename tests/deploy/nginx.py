@@ -1,4 +1,4 @@
-"""A real nginx with the chart's own configuration, in front of whatever a test starts."""
+"""A real nginx with the chart's own configuration, before whatever a test starts."""
 
 from __future__ import annotations
 

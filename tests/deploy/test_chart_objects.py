@@ -1,4 +1,4 @@
-"""Whatever the values, the chart renders objects that Kubernetes takes, and that fit."""
+"""Whatever the values, the chart renders objects that Kubernetes takes and that fit."""
 
 from __future__ import annotations
 

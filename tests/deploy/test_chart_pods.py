@@ -61,6 +61,7 @@ def test_every_pod_is_restricted(values):
                 "configMap",
                 "secret",
                 "persistentVolumeClaim",
+                "projected",
             }
         for container in pod["containers"]:
             assert container["securityContext"] == {
@@ -148,7 +149,7 @@ def test_only_who_seals_is_given_the_key_of_the_audit_log():
         name
         for name, pod in chart.pods(chart.objects(SECRETS))
         for container in pod["containers"]
-        for each in container["env"]
+        for each in container.get("env", [])
         if each["name"] == "AUDIT_KEY"
     }
 

@@ -43,6 +43,7 @@ NOT_IN_CONFIG = {
     *("DJANGO_SECRET_KEY", "API_KEY", "DATABASE_URL", "REDIS_URL", "AUDIT_KEY"),
     # Files, which a pod does not have.
     *("AUDIT_KEY_FILE", "AUDIT_PUBLIC_KEYS_FILE", "AUDIT_CHECKPOINT_FILE"),
+    *("ENV_FILE", "CERTIFICATE_FILES"),
     # Values of their own.
     *("METRICS_PORT", "MODEL_SERVER_PORT"),
     # Never where a child's data is.
@@ -208,7 +209,7 @@ def test_a_broken_value_is_refused_by_its_name(path, value, reason):
 def test_a_misspelt_value_is_refused_by_its_name():
     with pytest.raises(chart.ValuesRefused, match="'replicacount' was unexpected"):
         chart.texts({**EXISTING, "replicacount": 3})
-    with pytest.raises(chart.ValuesRefused, match="worker.*'replica' was unexpected"):
+    with pytest.raises(chart.ValuesRefused, match=r"worker.*'replica' was unexpected"):
         chart.texts({**EXISTING, "worker": {"replica": 3}})
 
 

@@ -1,4 +1,4 @@
-"""Mutual TLS with a real nginx: who has a certificate is let in, and cannot lie of it."""
+"""Mutual TLS with a real nginx: who has a certificate is let in, and cannot lie."""
 
 from __future__ import annotations
 

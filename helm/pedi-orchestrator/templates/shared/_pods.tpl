@@ -55,6 +55,9 @@ image: {{ include "pedi-orchestrator.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   {{- include "pedi-orchestrator.containerSecurity" . | nindent 2 }}
+{{- end -}}
+
+{{- define "pedi-orchestrator.tmpMount" -}}
 volumeMounts:
   - name: tmp
     mountPath: /tmp
