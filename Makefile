@@ -36,8 +36,8 @@ test-models: $(VENV)/test.done $(MODELS)/models.done ## jobs to a real Gemma beh
 	TEST_DATABASE=sqlite MODELS_PYTHON=$(MODELS)/bin/python $(BIN)/python -m pytest tests/models -m models $(ARGS)
 
 check-deploy: $(VENV)/deploy.done ## chart, image, compose, alerts and mutual TLS, without a cluster
-	@for tool in promtool nginx; do PATH=$$PATH:/usr/sbin command -v $$tool > /dev/null || { \
-	  echo "$$tool is missing. On Debian: apt-get install prometheus nginx-light" >&2; exit 1; }; done
+	@for tool in promtool nginx systemd-analyze; do PATH=$$PATH:/usr/sbin command -v $$tool > /dev/null || { \
+	  echo "$$tool is missing. On Debian: apt-get install prometheus nginx-light systemd" >&2; exit 1; }; done
 	TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/deploy -m deploy -n 2 --dist loadfile $(ARGS)
 
 run: $(VENV)/demo.done ## the API alone on port 9000, with development settings

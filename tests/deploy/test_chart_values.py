@@ -283,3 +283,33 @@ def test_the_chart_is_of_the_version_of_the_product():
     settings = (ROOT / "pediscreen_site" / "settings.py").read_text()
 
     assert f'VERSION = "{about["appVersion"]}"' in settings
+
+
+def examples() -> list[str]:
+    """Return the values that docs/deploy.md shows."""
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    return re.findall(r"```yaml\n(# my-values\.yaml\n.*?)```", text, re.S)
+
+
+@pytest.mark.parametrize("text", examples())
+def test_the_values_of_the_document_are_taken(text):
+    over = yaml.safe_load((chart.CHART / "values.prod.yaml").read_text())
+
+    assert len(examples()) == 2
+    assert chart.objects(chart.merged(over, yaml.safe_load(text)))
+
+
+def test_the_document_names_no_value_that_is_not_there():
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    tops = set(chart.defaults())
+    told = {
+        path.removesuffix(".*")
+        for path in re.findall(
+            r"`([a-z][A-Za-z]*\.[A-Za-z.]+(?:\.\*)?|[a-z]+\.\*)`", text
+        )
+        if path.split(".")[0] in tops and not path.endswith((".yaml", ".py", ".txt"))
+    }
+
+    assert len(told) > 15
+    for path in told:
+        assert get(chart.defaults(), path) is not None
