@@ -191,7 +191,8 @@ def scaled() -> None:
     _say("")
     _say("KEDA, 32 places, calls of 2 s, five minutes of three times as much")
     _say(f"{'jobs/s':>8}{'jobs a worker':>15}{'least':>7}{'on average':>12}"
-         f"{'at most':>9}{'p95 wait':>10}{'longest':>9}{'most in line':>14}")  # fmt: skip
+         f"{'at most':>9}{'p95 wait':>10}{'longest':>9}"
+         f"{'most in line':>14}")  # fmt: skip
     for rate in (10.0, 100.0, 1000.0):
         need = workers_for(rate, 2.0)
         for jobs_per_worker, least in ((100, 2), (100, need), (20, need)):
