@@ -35,8 +35,10 @@ from pediscreen_site.environment import (
 
 VERSION = "1.0.0"
 BASE_DIR = Path(__file__).resolve().parent.parent
-if (BASE_DIR / ".env").is_file():
-    env.read_env(str(BASE_DIR / ".env"))
+# What such a file says counts where the environment says nothing.
+ENV_FILE = file("ENV_FILE", is_there=True) or str(BASE_DIR / ".env")
+if Path(ENV_FILE).is_file():
+    env.read_env(ENV_FILE)
 
 # --- Security: nothing has a usable default outside DEBUG ---------------------
 

@@ -66,6 +66,7 @@ BAD: dict[str, list[str]] = {
     "EDGE_MODEL_URL": [*NO_URL, *BAD_PORT, *BAD_HOST],
     "CLOUD_MODEL_URL": [*NO_URL, *BAD_PORT, *BAD_HOST],
     "AUDIT_KEY": ["secret", "PRIVATE+KEY+a+00000000+AAAA", "a+00000000+AdDr"],
+    "ENV_FILE": ["/nowhere/settings.env", "/"],
     "AUDIT_KEY_FILE": ["/nowhere/audit.key", "/", "audit.key\nand more"],
     "AUDIT_PUBLIC_KEYS_FILE": ["/nowhere/keys.txt", "/"],
     "AUDIT_CHECKPOINT_FILE": ["/nowhere/checkpoints.txt", "/"],
