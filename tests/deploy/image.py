@@ -1,4 +1,4 @@
-"""The image without an engine that builds it: the Dockerfile's own words, carried out."""
+"""The image without an engine that builds it: what its Dockerfile says, done here."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def entry() -> list[str]:
 
 
 def context() -> list[str]:
-    """List what the build is given: the repository, less what .dockerignore leaves out."""
+    """List what the build is given: the files, less what .dockerignore leaves out."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -96,4 +96,5 @@ def confined(words: list[str]) -> list[str]:
     """
     if os.geteuid() != 0:
         return words
-    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", *words]
+    nothing = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+    return ["setpriv", *nothing, *words]

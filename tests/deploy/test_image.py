@@ -43,7 +43,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def role(app: Path, stack: Stack, tmp_path: Path) -> Any:
-    """Start a role from the image's folder, with nothing of the environment but ours."""
+    """Start a role from the image's folder, with no environment but ours."""
     began: list[subprocess.Popen[bytes]] = []
 
     def start(*words: str, **env: str) -> subprocess.Popen[bytes]:
@@ -76,7 +76,7 @@ def stopped(process: subprocess.Popen[bytes]) -> tuple[int, str]:
 
 def probe(app: Path, where: str) -> int:
     """Ask as the image's health check does; return how it ends."""
-    python, module, name, _ = json.loads(
+    _python, module, name, _ = json.loads(
         image.last("HEALTHCHECK").partition("CMD")[2].strip()
     )
     done = subprocess.run([image.PYTHON, module, name, where], cwd=app, check=False)
@@ -144,7 +144,9 @@ def test_every_package_of_the_product_is_in_it():
     packages = {
         path.split("/")[0] for path in image.context() if path.endswith("/__init__.py")
     }
-    declared = re.search(r"^root_packages = (\[.*\])", (ROOT / "pyproject.toml").read_text(), re.M)
+    declared = re.search(
+        r"^root_packages = (\[.*\])", (ROOT / "pyproject.toml").read_text(), re.M
+    )
 
     assert packages == set(json.loads(declared[1]))
 
