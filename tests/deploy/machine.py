@@ -173,10 +173,10 @@ class Machine:
 
     def remove(self) -> None:
         """Leave nothing of it."""
-        for process in self.started.values():
+        for process in reversed(self.started.values()):
             if process.poll() is None:
-                process.kill()
-                process.wait()
+                process.send_signal(signal.SIGINT)
+                process.wait(timeout=STOP_SECONDS)
         shutil.rmtree(self.data, ignore_errors=True)
         for path in [self.app, *self.app.rglob("*")]:
             if path.is_dir():

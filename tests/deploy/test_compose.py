@@ -156,7 +156,7 @@ def test_a_volume_of_ours_is_a_folder_that_the_image_gives_to_its_user():
     [made] = [words for name, words in image.instructions() if "useradd" in words]
 
     for service in OURS.values():
-        for folder in volumes(service).values():
+        for folder in set(volumes(service).values()) - {"/certs"}:
             assert f" {folder} " in f"{made} "
 
 

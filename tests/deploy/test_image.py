@@ -36,8 +36,16 @@ def app(tmp_path_factory: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """A migrated database and a Redis."""
-    with Stack(EDGE_MODEL_URL="http://127.0.0.1:9/") as stack:
+    """A migrated database and a Redis.
+
+    SQLite, whatever this run is for: the socket of the tests' PostgreSQL lets nobody in
+    who has no capability and is not its owner.
+    """
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("TEST_DATABASE", "sqlite")
+    made = Stack(EDGE_MODEL_URL="http://127.0.0.1:9/")
+    monkeypatch.undo()
+    with made as stack:
         yield stack
 
 
