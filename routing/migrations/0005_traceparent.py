@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routing', '0003_waiting_tasks'),
+        ('routing', '0004_durations'),
     ]
 
     operations = [
