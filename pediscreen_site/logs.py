@@ -106,7 +106,7 @@ def _chain(exception: BaseException | None) -> list[BaseException]:
 
 # --- A process that serves -----------------------------------------------------------
 
-SERVERS = ("rqworker", "streamworker", "modelserver")
+SERVERS = ("rqworker", "streamworker", "modelserver", "deliver_webhooks")
 REFUSALS = ("CommandError:", "Configuration error:", "SystemCheckError:")
 
 
@@ -119,9 +119,10 @@ def configure(config: dict[str, Any]) -> None:
 
 def is_serving() -> bool:
     """Say whether this is the API or a worker: nobody sits in front of it."""
-    program, words = Path(sys.argv[0]), sys.argv[1:2]
+    program, words = Path(sys.argv[0]), sys.argv[1:]
     if program.name == "manage.py":
-        return bool(words) and words[0] in SERVERS
+        goes_on = words[:1] and words[0] in SERVERS and "--once" not in words
+        return bool(goes_on) or "--follow" in words
     return "granian" in {program.name, program.parent.name}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pediscreen_site.logs import is_serving
 from tests.system.stack import API_KEY, Stack, free_port, wait_until
 
 pytestmark = pytest.mark.system
@@ -158,6 +159,28 @@ def test_a_server_that_cannot_start_says_so_in_a_line_as_well(words, env, said):
         line = read(stack.log("refused"))[-1]
     assert line["level"] == "ERROR"
     assert said in line["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "serves"),
+    [
+        (["manage.py", "rqworker", "pedi-screen"], True),
+        (["/srv/manage.py", "deliver_webhooks"], True),
+        (["manage.py", "deliver_webhooks", "--once"], False),
+        (["manage.py", "audit_seal", "--follow"], True),
+        (["manage.py", "audit_seal"], False),
+        (["manage.py"], False),
+        (["-c"], False),
+        (["/usr/bin/granian", "--port", "9000"], True),
+        (["/lib/granian/__main__.py"], True),
+    ],
+)
+def test_a_process_serves_if_it_goes_on_until_it_is_told_to_stop(
+    monkeypatch, words, serves
+):
+    monkeypatch.setattr("sys.argv", words)
+
+    assert is_serving() is serves
 
 
 def test_a_command_for_a_person_speaks_plainly():
