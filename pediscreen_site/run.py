@@ -15,7 +15,8 @@ API = [
     *["--host", "0.0.0.0", "--port", "9000"],  # noqa: S104 - a container's own network
     # SIGTERM: what is under way is answered first, a request that is held too.
     *["--blocking-threads", "16", "--workers-kill-timeout", "28"],
-    *["--log-level", "warning", "pediscreen_site.wsgi:application"],
+    *["--log-level", "warning", "--log-config", "pediscreen_site/granian.json"],
+    "pediscreen_site.wsgi:application",
 ]
 ROLES = {
     "api": API,
