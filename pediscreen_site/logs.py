@@ -49,7 +49,7 @@ class JsonFormatter(BaseJsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format the record without what its exceptions say."""
-        if not (record.exc_info or record.exc_text or record.name in TRACEBACKS):
+        if not (record.exc_info or record.exc_text or _tells_tracebacks(record)):
             return super().format(record)
         mine = copy.copy(record)
         mine.exc_text = None
@@ -59,7 +59,7 @@ class JsonFormatter(BaseJsonFormatter):
                 if said := str(exception):
                     message = message.replace(said, type(exception).__name__)
             mine.msg, mine.args = message, None
-        elif record.name in TRACEBACKS:
+        elif _tells_tracebacks(record):
             mine.msg, mine.args = record.getMessage().partition("\n")[0], None
         return super().format(mine)
 
@@ -94,6 +94,10 @@ class JsonFormatter(BaseJsonFormatter):
         found["trace_id"] = tracing.trace_id(tracing.current())
         found["job_id"] = ""
         return found | subject.get()
+
+
+def _tells_tracebacks(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] in TRACEBACKS
 
 
 def _chain(exception: BaseException | None) -> list[BaseException]:

@@ -118,6 +118,13 @@ def test_an_exception_that_another_handler_has_written_out_is_not_taken_over(lin
     assert set(lines()[0]) == FIELDS
 
 
+def test_of_what_the_server_says_of_a_broken_request_the_first_line_is_kept(lines):
+    logger = logging.getLogger("_granian.serve")
+    logger.warning("It broke\nTraceback: %s", SECRET)
+
+    assert [line["message"] for line in lines()] == ["It broke"]
+
+
 def test_an_exception_that_is_its_own_cause_is_told_once(lines):
     error = ValueError("x")
     error.__cause__ = error
