@@ -27,4 +27,5 @@ if servers.database_kind() == "postgresql":
     # A pool would outlive the test database.
     DATABASES["default"]["OPTIONS"].pop("pool")
 else:
-    DATABASES["default"]["TEST"] = {"NAME": None}
+    # Named, or pytest-django takes an engine of our own for one that has files.
+    DATABASES["default"]["TEST"] = {"NAME": ":memory:"}
