@@ -13,8 +13,8 @@ import sys
 API = [
     *["-m", "granian", "--interface", "wsgi", "--no-ws"],
     *["--host", "0.0.0.0", "--port", "9000"],  # noqa: S104 - a container's own network
-    # SIGTERM: what is under way is answered first, a request that is held too.
-    *["--blocking-threads", "16", "--workers-kill-timeout", "28"],
+    # After SIGTERM a request may be held for 30 s more, and is answered.
+    *["--blocking-threads", "16", "--workers-kill-timeout", "31"],
     *["--log-level", "warning", "--log-config", "pediscreen_site/granian.json"],
     "pediscreen_site.wsgi:application",
 ]

@@ -13,6 +13,7 @@ import yaml
 
 from pediscreen_site.run import ROLES
 from tests.deploy import compose, image
+from tests.deploy.promtool import promtool
 from tests.servers import ROOT
 from tests.site.test_settings import variables
 
@@ -197,6 +198,12 @@ def test_nginx_is_given_every_name_that_its_configuration_leaves_open():
 def read(name: str) -> Any:
     """Read one of the files beside compose.yaml."""
     return yaml.safe_load((ROOT / "docker" / name).read_text())
+
+
+def test_prometheus_can_read_what_it_is_given():
+    promtool(
+        "check", "config", "--syntax-only", compose.FILE.with_name("prometheus.yaml")
+    )
 
 
 def test_prometheus_asks_services_that_are_there_on_ports_where_they_answer():
