@@ -5,14 +5,17 @@ Nothing is changed. Everything is read as of one moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import OperationalError
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
+from audit.actions import Action
 from audit.keyring import Believed
-from audit.models import Leaf
+from audit.models import Audit, Leaf
 from audit.proofs.checkpoints import Checkpoint as Signed
 from audit.proofs.merkle import (
     CompactRange,
@@ -39,6 +42,7 @@ __all__ = [
     "PinRefused",
     "Verdict",
     "pinned",
+    "untold",
     "verify",
 ]
 
@@ -64,6 +68,26 @@ class Gap:
     jobs: Callable[[], Iterable[Any]]
     of: str = "job"
     """What the ids are of: a job, an event, or what the packages above have."""
+
+
+def untold(work: QuerySet[Any], told_by: Mapping[Action, str]) -> QuerySet[Any]:
+    """Keep the work whose newest event of its state tells of another, or of none.
+
+    ``told_by`` is what each action says that the ``status`` is; the ``attempt`` must be
+    the event's too. Rows get ``told_status``: the one that the log has, or None.
+    """
+    newest = Audit.objects.filter(job_id=OuterRef("pk"), action__in=list(told_by))
+    newest = newest.order_by("-pk").annotate(
+        status=Case(*(When(action=a, then=Value(s)) for a, s in told_by.items()))
+    )
+    asked = work.annotate(
+        told_status=Subquery(newest.values("status")[:1]),
+        told_attempt=Coalesce(Subquery(newest.values("attempt")[:1]), 0),
+    )
+    found: QuerySet[Any] = asked.filter(
+        ~Q(status=Coalesce("told_status", Value(""))) | ~Q(attempt=F("told_attempt"))
+    )
+    return found
 
 
 @dataclass(kw_only=True, slots=True)

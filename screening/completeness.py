@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.db.models.fields.json import KT
-from django.db.models.functions import Coalesce
 
 from audit.actions import Action
 from audit.models import Audit
-from audit.verification import Gap
+from audit.verification import Gap, untold
+from screening.events import STATE_TOLD_BY
 from screening.models import Job, Tombstone
 from screening.services.erasure import digest_of
 from screening.signed_completeness import (
@@ -25,11 +25,6 @@ from screening.signed_completeness import (
 )
 
 AT_ONCE = 2000
-ENDS = {
-    Job.Status.DONE: Action.JOB_COMPLETED,
-    Job.Status.FAILED: Action.JOB_FAILED,
-    Job.Status.CANCELLED: Action.JOB_CANCELLED,
-}
 
 
 def not_submitted() -> Iterator[UUID]:
@@ -51,22 +46,14 @@ def submitted_twice() -> Iterator[UUID]:
 
 
 def not_ended() -> Iterator[UUID]:
-    """List the jobs that have ended, and of which no event says so.
+    """List the jobs that have ended, and of which the newest event does not say so."""
+    return _ids(untold(Job.objects.filter(status__in=Job.ENDED), STATE_TOLD_BY))
 
-    One that was sent again must have its end after that.
-    """
-    for status, action in ENDS.items():
-        replayed = (
-            _events(Action.JOB_REPLAYED, job=OuterRef("job_id"))
-            .order_by()
-            .values("job_id")
-            .annotate(last=Max("pk"))
-            .values("last")
-        )
-        ended = _events(action, job=OuterRef("pk")).filter(
-            pk__gt=Coalesce(Subquery(replayed), 0)
-        )
-        yield from _ids(Job.objects.filter(~Exists(ended), status=status))
+
+def state_differs() -> Iterator[UUID]:
+    """List the jobs that wait or run, and of which the newest event says otherwise."""
+    under_way = Job.objects.exclude(status__in=Job.ENDED)
+    return _ids(untold(under_way, STATE_TOLD_BY).filter(told_status__isnull=False))
 
 
 def gone_and_not_erased() -> Iterator[UUID]:
@@ -119,8 +106,13 @@ GAPS = (
     ),
     Gap(
         kind="job_not_ended",
-        words="the job has ended, and no event says so",
+        words="the job has ended, and its newest event does not say so",
         jobs=not_ended,
+    ),
+    Gap(
+        kind="job_state_differs",
+        words="the job waits or runs, and its newest event says otherwise",
+        jobs=state_differs,
     ),
     Gap(
         kind="signature_without_event",

@@ -12,7 +12,7 @@ from redis import Redis
 
 from routing.connection import connect
 from screening import queue
-from tests import servers
+from tests import servers, telling
 
 # How long a machine takes decides no test.
 hypothesis_settings.register_profile("calm", deadline=None)
@@ -35,11 +35,18 @@ def looked_at_nothing_yet() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """End what sessions a thread has kept: they would keep the test database there."""
-    yield
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Let rows be made past the services, and end what sessions a thread has kept.
+
+    These would keep the test database there.
+    """
     from django.db import connection
 
+    # Many tests make a job as they need it, whose state no event tells of. Those of
+    # the services ask again, and so do all real processes.
+    with django_db_blocker.unblock():
+        telling.run(telling.ASK_NOT)
+    yield
     if connection.vendor == "postgresql":
         own = connection.connection
         servers.end_sessions(

@@ -43,5 +43,7 @@ def _end(task: Task, actor: str) -> bool:
         updated_at=Now(),
     )
     if ended:
+        # It may have been claimed since it was read.
+        task.refresh_from_db(fields=["attempt"])
         record([task_event(task, Action.TASK_FAILED, actor, code=ConsentMissing.code)])
     return bool(ended)

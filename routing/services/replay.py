@@ -122,6 +122,11 @@ def _replay(tasks: Sequence[Task], waits: dict[UUID, float], actor: str) -> list
     # By id, so that two who replay the same tasks do not wait for each other.
     in_order = sorted(tasks, key=lambda task: task.pk)
     done = [task for task in in_order if _revive(task, waits[task.pk])]
+    # Another may have had it run, and fail, since it was read.
+    revived = Task.objects.filter(pk__in=[task.pk for task in done])
+    attempts = dict(revived.values_list("pk", "attempt"))
+    for task in done:
+        task.attempt = attempts[task.pk]
     record(
         task_event(task, Action.TASK_REPLAYED, actor, code=task.error_code)
         for task in done

@@ -31,6 +31,8 @@ def cancel_job(job: Job, *, actor: str) -> None:
         status=Job.Status.CANCELLED, finished_at=Now(), updated_at=Now(), **NO_HOLD
     )
     if cancelled:
+        # It may have been claimed since it was read.
+        job.refresh_from_db(fields=["attempt"])
         record([job_event(job, Action.JOB_CANCELLED, actor)])
         return
     job.refresh_from_db(fields=["status"])
@@ -73,5 +75,6 @@ def replay_job(job: Job, *, actor: str) -> None:
                 f"this one is {job.status}.",
                 status=job.status,
             )
+        job.refresh_from_db(fields=["attempt"])
         record([job_event(job, Action.JOB_REPLAYED, actor)])
     queue.enqueue([job.pk])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.models import Audit
@@ -105,9 +106,15 @@ def test_a_job_whose_submission_the_log_has_not_is_found(jobs, state):
 
 
 def test_a_job_that_was_submitted_twice_by_the_log_is_found(jobs):
+    record([job_event(jobs["waiting"], Action.JOB_SUBMITTED, "key:test")])
+
+    expect("job_submitted_twice", jobs["waiting"])
+
+
+def test_a_submission_after_the_end_says_that_the_job_has_not_ended(jobs):
     record([job_event(jobs["done"], Action.JOB_SUBMITTED, "key:test")])
 
-    expect("job_submitted_twice", jobs["done"])
+    assert kinds(complete()) == {"job_submitted_twice", "job_not_ended"}
 
 
 @pytest.mark.parametrize(
@@ -222,8 +229,40 @@ def expect_all(expected: set[str]) -> None:
     assert kinds(complete()) == expected
 
 
+@pytest.mark.parametrize(
+    ("state", "values"),
+    [
+        ("waiting", {"status": "RUNNING", "lease_until": Now()}),
+        ("waiting", {"attempt": 1}),
+        ("running", {"status": "PENDING", "lease_until": None}),
+        ("running", {"attempt": 2}),
+        ("failed", {"status": "PENDING", "finished_at": None, "error_code": ""}),
+    ],
+)
+def test_a_job_under_way_whose_state_was_changed_by_hand_is_found(jobs, state, values):
+    unlock("screening_job")
+    Job.objects.filter(pk=jobs[state].pk).update(**values)
+
+    expect("job_state_differs", jobs[state])
+
+
+@pytest.mark.parametrize(
+    ("state", "values"),
+    [
+        ("cancelled", {"status": "FAILED", "error_code": "X"}),
+        ("failed", {"attempt": 2}),
+        ("running", {"status": "CANCELLED", "finished_at": Now(), "lease_until": None}),
+    ],
+)
+def test_a_job_that_was_ended_by_hand_is_found(jobs, state, values):
+    unlock("screening_job")
+    Job.objects.filter(pk=jobs[state].pk).update(**values)
+
+    expect("job_not_ended", jobs[state])
+
+
 def test_asking_costs_no_more_queries_for_more_jobs(
     jobs, django_assert_max_num_queries
 ):
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(20):
         assert [list(gap.jobs()) for gap in GAPS] == [[]] * len(GAPS)

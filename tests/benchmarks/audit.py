@@ -12,15 +12,16 @@ import subprocess
 
 from tests.system.stack import PYTHON, Stack
 
-ROUNDS = 40
+ROUNDS = 66
 TOGETHER = 32
 
 
 def audit_cost() -> dict[str, float]:
     """Return the share of a submission and of a completion that is the audit's.
 
-    ``submit`` and ``complete`` are fractions of the time with the audit, the median
-    over rounds that take turns; ``seal`` is events a second.
+    ``submit audit``, ``submit check`` and those of ``complete`` are fractions of the
+    whole time, the median over rounds that take turns: of all that the audit costs,
+    and of the check at the commit alone. ``seal`` is events a second.
     """
     with Stack(DATABASE_POOL_SIZE=4, EDGE_MODEL_URL="http://127.0.0.1:9/") as stack:
         done = subprocess.run(

@@ -1,4 +1,7 @@
-"""The process of `tests.benchmarks.audit`: services with and without their events."""
+"""The process of `tests.benchmarks.audit`: services with and without their events.
+
+And with them, but without the database's check of each commit that they are there.
+"""
 
 # ruff: noqa: E402 - Django is made ready before its models are imported
 
@@ -10,7 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +33,7 @@ from screening.services import execution, settlement, submission
 from screening.services.execution import claim_jobs
 from screening.services.settlement import settle
 from tests.screening.making import outcome
+from tests.telling import ASK, ASK_NOT, run
 
 ANSWER = {
     "risk": "monitor",
@@ -38,19 +42,30 @@ ANSWER = {
     "explainability": [],
     "model_id": "null-1",
 }
+UNCOUNTED = 6
+FIRST = 16
 BODY = {"age_months": 24, "observations": "Runs, jumps, and says two words together."}
 
 
 @contextmanager
+def without_check() -> Iterator[None]:
+    """Let the database not ask whether the log tells of a job's state."""
+    run(ASK_NOT)
+    yield
+    run(ASK)
+
+
+@contextmanager
 def without_events() -> Iterator[None]:
-    """Let the services record nothing."""
+    """Let the services record nothing, and the database not miss it."""
     modules: list[Any] = [submission, execution, settlement]
     kept = [module.record for module in modules]
-    for module in modules:
-        module.record = lambda events: list(events)
-    yield
-    for module, record in zip(modules, kept, strict=True):
-        module.record = record
+    with without_check():
+        for module in modules:
+            module.record = lambda events: list(events)
+        yield
+        for module, record in zip(modules, kept, strict=True):
+            module.record = record
 
 
 def timed(work: Callable[[], Any]) -> float:
@@ -87,34 +102,46 @@ def completed(ids: list[Any]) -> None:
     )
 
 
+VARIANTS: dict[str, Callable[[], Any]] = {
+    "whole": nullcontext,
+    "unchecked": without_check,
+    "bare": without_events,
+}
+
+
 def main(rounds: int, together: int) -> dict[str, float]:
     """Take turns, and return the medians of the shares."""
     client = Client(HTTP_X_API_KEY=settings.API_KEY, SERVER_NAME="localhost")
-    shares: dict[str, list[float]] = {"submit": [], "complete": []}
+    shares: dict[str, list[float]] = {}
     for turn in range(rounds):
-        times: dict[str, list[float]] = {"submit": [0, 0], "complete": [0, 0]}
-        for audited in (0, 1) if turn % 2 else (1, 0):
-            ids: list[Any] = []
-
-            def submitting(turn: int = turn, audited: int = audited) -> None:
-                ids.extend(submitted(client, f"{turn}-{audited}", together))  # noqa: B023
-
-            if audited:
-                times["submit"][1] = timed(submitting)
-                times["complete"][1] = timed(lambda: completed(ids))  # noqa: B023
-            else:
-                with without_events():
-                    times["submit"][0] = timed(submitting)
-                    times["complete"][0] = timed(lambda: completed(ids))  # noqa: B023
-        if turn >= 4:
-            for name, (bare, audited_time) in times.items():
-                shares[name].append((audited_time - bare) / audited_time)
+        times = {}
+        # Each comes first, second and last as often as the others.
+        for place in range(len(VARIANTS)):
+            name = list(VARIANTS)[(turn + place) % len(VARIANTS)]
+            with VARIANTS[name]():
+                times[name] = _turn(client, f"{turn}-{name}", together)
+        if turn < UNCOUNTED:
+            continue
+        for n, part in enumerate(("submit", "complete")):
+            whole = times["whole"][n]
+            for share, without in (("audit", "bare"), ("check", "unchecked")):
+                of = shares.setdefault(f"{part} {share}", [])
+                of.append((whole - times[without][n]) / whole)
     waiting = Pending.objects.count()
     sealing = timed(lambda: seal_all(signers(), seconds=60))
     return {
         **{name: statistics.median(each) for name, each in shares.items()},
         "seal": waiting / sealing,
     }
+
+
+def _turn(client: Client, name: str, together: int) -> tuple[float, float]:
+    """Return the seconds of so many submissions, and of claiming and settling them."""
+    # The database plans anew after each change of the check: not in the time.
+    completed(submitted(client, f"{name}-first", FIRST))
+    ids: list[Any] = []
+    submitting = timed(lambda: ids.extend(submitted(client, name, together)))
+    return submitting, timed(lambda: completed(ids))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import requests
 
 from tests.servers import ROOT
 from tests.system.stack import Stack
+from tests.telling import ASK, ASK_NOT
 
 PASSWORD = "an-invented-password-1"
 CLINICS, CASES, JOBS, OPEN = 20, 200_000, 1_000_000, 20_000
@@ -45,6 +46,7 @@ FILL = [
         SELECT (SELECT min(id) FROM screening_clinic WHERE slug LIKE 'bench-%')
                + n % {CLINICS}, 'case-' || n
         FROM generate_series(1, {CASES}) n""",
+    *ASK_NOT,
     f"""INSERT INTO screening_job (id, clinic_id, case_id, client, status, priority,
             payload, result, risk, model_risk, rules_risk, attempt, model_id, target,
             created_at, updated_at, started_at, finished_at, not_before)
@@ -77,6 +79,7 @@ FILL = [
             j.id, '', '{}', '{"v":1}'
         FROM screening_job j JOIN screening_clinic c ON c.id = j.clinic_id
         JOIN screening_case k ON k.id = j.case_id""",
+    *ASK,
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from audit.actions import Action
@@ -111,7 +112,9 @@ def fill(number: int, *, start: int = 0) -> list[Job]:
         )
     ]
     jobs = [make_job(n, clinics[n % 2]) for n in numbers]
-    Job.objects.bulk_create(jobs)
+    with transaction.atomic():
+        Job.objects.bulk_create(jobs)
+        record(event for job in jobs for event in events_of(job))
     reviews = [(n, make_review(job)) for n, job in enumerate(jobs) if is_done(job)]
     Review.objects.bulk_create(review for _, review in reviews)
     for n, review in reviews:
@@ -122,7 +125,6 @@ def fill(number: int, *, start: int = 0) -> list[Job]:
     )
     tasks = Task.objects.bulk_create(make_task(n) for n in numbers)
     record(event for task in tasks for event in events_of_task(task))
-    record(event for job in jobs for event in events_of(job))
     ApiKey.objects.bulk_create(
         ApiKey(
             name=f"Intake {n}",

@@ -129,9 +129,14 @@ def attempt(number: int, outcome: str) -> dict[str, Any]:
 
 def events_of(task: Task) -> list[Event]:
     """Make the audit events that such a task would have."""
+    worker, code = "worker:host-1-4711", {"code": task.error_code}
     events = [task_event(task, Action.TASK_SUBMITTED, task.client)]
     if task.dead_at is not None:
-        code = {"code": task.error_code}
-        worker = "worker:host-1-4711"
         events.append(task_event(task, Action.TASK_DEAD, worker, **code))
+    elif task.status == Task.Status.FAILED:
+        events.append(task_event(task, Action.TASK_FAILED, worker, **code))
+    elif task.status == Task.Status.DONE:
+        events.append(task_event(task, Action.TASK_COMPLETED, worker))
+    elif task.status == Task.Status.RUNNING:
+        events.append(task_event(task, Action.TASK_STARTED, worker))
     return events

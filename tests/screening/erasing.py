@@ -6,7 +6,10 @@ from typing import Any
 
 from django.db import connection
 
+from audit.actions import Action
+from audit.services import record
 from routing.models import Task
+from routing.services.events import task_event
 from screening.models import (
     Case,
     FollowUp,
@@ -52,7 +55,7 @@ def full_case() -> Case:
         job=job,
         url=f"https://hooks.example.org/{WORD}",
     )
-    Task.objects.create(
+    task = Task.objects.create(
         clinic=case.clinic.slug,
         client="key:test",
         case_id=case.case_id,
@@ -62,6 +65,8 @@ def full_case() -> Case:
         finished_at=job.finished_at,
         error_code="MODEL_SERVER_REJECTED",
     )
+    told = (Action.TASK_SUBMITTED, Action.TASK_FAILED)
+    record(task_event(task, action, "key:test") for action in told)
     IdempotencyKey.objects.create(
         client="key:test",
         endpoint="submit",

@@ -23,6 +23,7 @@ from redis import Redis
 from audit.proofs.keys import SignerKey
 from pediscreen_site.embedded import EmbeddedValkey
 from tests import servers
+from tests.system.whole_log import check_log
 
 API_KEY = "system-test-key-of-24-characters-or-more"
 AUDIT_KEY = SignerKey(
@@ -383,6 +384,7 @@ class Stack:
             assert ends == [terminal[status]], (status, actions)
         [(reviews,)] = self.rows("SELECT count(*) FROM screening_review")
         assert reviews == sum(status == "DONE" for status, _ in jobs.values())
+        check_log(self.env)
 
 
 @contextlib.contextmanager

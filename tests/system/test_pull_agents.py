@@ -17,6 +17,7 @@ import requests
 
 from tests.servers import ROOT
 from tests.system.stack import API_KEY, Stack, wait_until
+from tests.system.whole_log import check_log
 
 pytestmark = pytest.mark.system
 
@@ -38,6 +39,7 @@ def with_pullers(
             stack.start_stream_worker()
         stack.env |= {"PEDISCREEN_URL": stack.url, "PEDISCREEN_KEY": API_KEY}
         yield stack
+        check_log(stack.env)
 
 
 def post(stack: Stack, path: str, **body: Any) -> requests.Response:

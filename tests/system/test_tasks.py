@@ -15,6 +15,7 @@ import pytest
 
 from tests.system.stack import Stack, wait_until
 from tests.system.stub_model import StubModel
+from tests.system.whole_log import check_log
 
 pytestmark = pytest.mark.system
 
@@ -44,6 +45,7 @@ def with_agents(
         for _ in range(workers):
             stack.start_stream_worker()
         yield stack
+        check_log(stack.env)
 
 
 def events_of(stack: Stack) -> Counter[str]:

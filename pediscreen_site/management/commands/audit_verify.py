@@ -18,8 +18,10 @@ from audit.management.asking import BROKEN, CouldNotRun, known_keys, text_of
 from audit.proofs.merkle import LARGEST_SIZE
 from audit.services import Event, record
 from audit.verification import PinRefused, Verdict, pinned, verify
-from screening.completeness import GAPS
+from routing.completeness import GAPS as OF_TASKS
+from screening.completeness import GAPS as OF_JOBS
 
+GAPS = (*OF_JOBS, *OF_TASKS)
 BAR = 30
 
 
