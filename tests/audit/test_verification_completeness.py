@@ -264,5 +264,5 @@ def test_a_job_that_was_ended_by_hand_is_found(jobs, state, values):
 def test_asking_costs_no_more_queries_for_more_jobs(
     jobs, django_assert_max_num_queries
 ):
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(9):
         assert [list(gap.jobs()) for gap in GAPS] == [[]] * len(GAPS)
