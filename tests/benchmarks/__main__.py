@@ -7,6 +7,7 @@ make bench ARGS="tasks"        only the stream worker
 make bench ARGS="route"        only what a failing edge costs
 make bench ARGS="audit"        only what writing the audit costs
 make bench ARGS="verify"       only verifying the log, over a million events (minutes)
+make bench ARGS="cost"         only what a job costs each process (docs/scaling.md)
 make bench ARGS="desk"         only the desk, over a million jobs (some minutes)
 """
 
@@ -146,6 +147,15 @@ def desk_figures(rounds: int) -> None:
     show("case page, 1 M jobs, ms", found["case ms"], bound=150)
 
 
+def cost_figures(rounds: int) -> None:
+    """Measure what a job costs each process, in one round."""
+    from tests.benchmarks.cost import cost
+
+    for name, figure in cost(jobs=4000).items():
+        sys.stdout.write(f"{f'a job: {name}':<36}{figure:>9.2f}\n")
+        sys.stdout.flush()
+
+
 FIGURES = {
     "drain": drain_figures,
     "submit": submit_figures,
@@ -153,6 +163,7 @@ FIGURES = {
     "route": route_figures,
     "audit": audit_figures,
     "verify": verify_figures,
+    "cost": cost_figures,
     "desk": desk_figures,
 }
 
