@@ -75,7 +75,7 @@ def start_api(stack: Stack) -> None:
         for each in api["env"]
         if each.get("value") and each["name"] != "EDGE_MODEL_URL"
     }
-    words = ["-m", *api["command"]]
+    words = api["command"][1:]
     words[words.index("--port=9000")] = f"--port={stack.port}"
     stack.start(*words, log="api")
     wait_until(stack._answers, what=lambda: stack.log("api"))
