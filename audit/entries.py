@@ -20,8 +20,6 @@ from audit.context import Surroundings
 from audit.proofs import canonical
 
 VERSION = 1
-COPIED = ("case_id", "clinic", "job_id", "attempt")
-"""The fields of the text's ``entity``, each a column too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,40 +56,53 @@ def text_of(
 ) -> Text:
     """Write an event, but for its time. What is empty is left out.
 
+    The fields come in the order of their names, as `canonical.encode` would have them.
+
     Raises:
         NotCanonical: the detail holds what an event may not, such as a float.
     """
+    action, said = str(event.action), canonical.text
     kind = event.actor.partition(":")[0]
-    # No other part of an event can be this.
-    mark = f"at:{event_id}"
-    entity = {
-        name: str(value) if isinstance(value, UUID) else value
-        for name in COPIED
-        if (value := getattr(event, name)) not in {"", None}
-    }
-    fields: dict[str, Any] = {
-        "v": VERSION,
-        "event_id": str(event_id),
-        "occurred_at": mark,
-        "type": str(event.action),
-        "action": meaning.operation(event.action),
-        "outcome": meaning.outcome(event.action),
-        "purpose": meaning.purpose(event.action),
-        "actor": {"id": event.actor, "kind": kind},
-        "source": {
-            "service": around.service or ("worker" if kind == "worker" else "command"),
-            "version": version,
-            "host": host(),
-        },
-    }
     role = around.role() if kind == "user" else ""
-    fields["actor"] |= {"role": role} if role else {}
-    fields |= {"network": around.address} if around.address else {}
-    fields |= {"entity": entity} if entity else {}
-    fields |= {"request_id": request_id} if request_id else {}
-    fields |= {"detail": event.detail} if event.detail else {}
-    before, _, after = canonical.encode(fields).partition(mark)
-    return Text(before, after)
+    before = [
+        f'{{"action":"{meaning.operation(action)}"',
+        f'"actor":{{"id":{said(event.actor)},"kind":{said(kind)}',
+    ]
+    before[-1] += f',"role":{said(role)}}}' if role else "}"
+    if event.detail:
+        before.append(f'"detail":{canonical.encode(event.detail, depth=2)}')
+    if entity := _entity(event):
+        before.append(f'"entity":{{{entity}}}')
+    before.append(f'"event_id":"{event_id}"')
+    if around.address:
+        before.append(f'"network":{said(around.address)}')
+    before.append('"occurred_at":"')
+    requested = f'"request_id":{said(request_id)},' if request_id else ""
+    service = around.service or ("worker" if kind == "worker" else "command")
+    return Text(
+        ",".join(before),
+        f'","outcome":"{meaning.outcome(action)}"'
+        f',"purpose":"{meaning.purpose(action)}",{requested}'
+        f'"source":{_source(service, version)},"type":"{action}","v":{VERSION}}}',
+    )
+
+
+def _entity(event: Event) -> str:
+    found = []
+    if event.attempt is not None:
+        found.append(f'"attempt":{event.attempt:d}')
+    if event.case_id:
+        found.append(f'"case_id":{canonical.text(event.case_id)}')
+    if event.clinic:
+        found.append(f'"clinic":{canonical.text(event.clinic)}')
+    if event.job_id is not None:
+        found.append(f'"job_id":"{event.job_id}"')
+    return ",".join(found)
+
+
+@functools.lru_cache(maxsize=16)
+def _source(service: str, version: str) -> str:
+    return canonical.encode({"host": host(), "service": service, "version": version})
 
 
 def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,89 +1,74 @@
-"""The one statement that adds events, whose time the database writes into the text."""
+"""The one statement that adds events, whose time the database writes into the text.
+
+It sends the texts and nothing else: the database copies what the columns need out of
+them, so that they say the same. PostgreSQL does so in a function, `audit_record`, whose
+plan it keeps: planning the INSERT anew takes as long as all the rest of it.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 from django.db import connection
 
-from audit.entries import Event, Text
+from audit.entries import Text
 
-TOLD = (
-    *("event_id", "action", "actor", "clinic", "case_id", "job_id", "attempt"),
-    *("request_id", "detail"),
-)
-COLUMNS = f"{', '.join(TOLD)}, canonical"
+TIME = "\x1e"
+"""Stands where the time belongs: JSON has no such character as itself."""
+
+END = "\n"
+"""Stands between two texts, for the same reason."""
+
+CALL = "audit_record(%s)"
 # The column has the same function for its default, and one statement has one time: it
 # cannot differ from the text.
-TIME = {
-    "postgresql": "to_char(STATEMENT_TIMESTAMP() AT TIME ZONE 'UTC', "
-    """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
-    "sqlite": "strftime('%%Y-%%m-%%dT%%H:%%M:%%f000Z', 'now')",
-}
-ONE_ROW = f"""
-    INSERT INTO audit_audit ({COLUMNS})
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s || {TIME["postgresql"]} || %s)"""  # noqa: S608 - the names are ours
-# One parameter for all rows: a parameter for each value takes three times as long.
-ALL_ROWS = {
-    "postgresql": f"""
-        INSERT INTO audit_audit ({COLUMNS})
-        SELECT event_id, action, actor, clinic, case_id, job_id, attempt, request_id,
-            detail, before || {TIME["postgresql"]} || after
-        FROM json_to_recordset(%s::json) AS event (event_id uuid, action text,
-            actor text, clinic text, case_id text, job_id uuid, attempt int,
-            request_id text, detail jsonb, before text, after text)""",  # noqa: S608
-    "sqlite": f"""
-        INSERT INTO audit_audit ({COLUMNS})
-        SELECT {", ".join(f"json_extract(value, '$.{name}')" for name in TOLD)},
-            json_extract(value, '$.before') || {TIME["sqlite"]}
-                || json_extract(value, '$.after')
-        FROM json_each(%s) ORDER BY key""",  # noqa: S608
-}
+SQLITE = """
+    INSERT INTO audit_audit (event_id, action, actor, clinic, case_id, job_id, attempt,
+        request_id, detail, canonical)
+    SELECT replace(json_extract(canonical, '$.event_id'), '-', ''),
+        json_extract(canonical, '$.type'), json_extract(canonical, '$.actor.id'),
+        coalesce(json_extract(canonical, '$.entity.clinic'), ''),
+        coalesce(json_extract(canonical, '$.entity.case_id'), ''),
+        replace(json_extract(canonical, '$.entity.job_id'), '-', ''),
+        json_extract(canonical, '$.entity.attempt'),
+        coalesce(json_extract(canonical, '$.request_id'), ''),
+        coalesce(json_extract(canonical, '$.detail'), '{}'), canonical
+    FROM (
+        SELECT key, replace(value, char(30),
+            strftime('%%Y-%%m-%%dT%%H:%%M:%%f000Z', 'now')) AS canonical
+        FROM json_each(%s)
+    ) ORDER BY key"""
 
 
-class Row(NamedTuple):
-    """All that is stored of an event."""
-
-    event: Event
-    event_id: UUID
-    request_id: str
-    text: Text
-
-    def values(self) -> dict[str, Any]:
-        """Return what is stored, by column, in the order of the statements."""
-        event = self.event
-        return {
-            "event_id": self.event_id,
-            "action": str(event.action),
-            "actor": event.actor,
-            "clinic": event.clinic,
-            "case_id": event.case_id,
-            "job_id": event.job_id,
-            "attempt": event.attempt,
-            "request_id": self.request_id,
-            "detail": event.detail,
-            "before": self.text.before,
-            "after": self.text.after,
-        }
-
-
-def insert(rows: Sequence[Row]) -> None:
+def insert(texts: Sequence[Text]) -> None:
     """Add events, in this order, inside the caller's transaction."""
-    values = [row.values() for row in rows]
-    vendor = connection.vendor
+    if texts:
+        with connection.cursor() as cursor:
+            is_sqlite = connection.vendor == "sqlite"
+            cursor.execute(SQLITE if is_sqlite else f"SELECT {CALL}", _params(texts))
+
+
+def insert_beside(
+    texts: Sequence[Text], sql: str, params: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    """Run a statement that returns rows, and add events: at once where that works.
+
+    Returns the statement's rows.
+    """
+    both = texts and connection.vendor == "postgresql"
     with connection.cursor() as cursor:
-        if vendor == "postgresql" and len(values) == 1:
-            [only] = values
-            detail = json.dumps(only["detail"])
-            cursor.execute(ONE_ROW, list({**only, "detail": detail}.values()))
-        elif values:
-            write = _hexed if vendor == "sqlite" else str
-            cursor.execute(ALL_ROWS[vendor], [json.dumps(values, default=write)])
+        if both:
+            sql = f"WITH stored AS ({sql}) SELECT stored.* FROM stored, {CALL}"  # noqa: S608 - ours
+            params = [*params, *_params(texts)]
+        cursor.execute(sql, params)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    if not both:
+        insert(texts)
+    return rows
 
 
-def _hexed(value: UUID) -> str:
-    """Write an id as Django's columns have it on SQLite."""
-    return value.hex
+def _params(texts: Sequence[Text]) -> list[str]:
+    joined = [TIME.join(text) for text in texts]
+    return [json.dumps(joined) if connection.vendor == "sqlite" else END.join(joined)]

@@ -7,6 +7,8 @@ v3-PurposeOfUse.
 
 from __future__ import annotations
 
+import functools
+
 OPERATIONS = {
     "C": {"submitted", "created", "added", "given", "added_to", "codes_made"},
     "R": {"opened", "read", "exported", "proven"},
@@ -34,6 +36,7 @@ PURPOSES = {
 }
 
 
+@functools.cache
 def operation(action: str) -> str:
     """Return C, R, U, D or E: create, read, update, delete or execute."""
     verb = action.partition(".")[2]
@@ -43,6 +46,7 @@ def operation(action: str) -> str:
     return "U"
 
 
+@functools.cache
 def outcome(action: str) -> str:
     """Return success, refused or failed."""
     noun, _, verb = action.partition(".")
@@ -51,6 +55,7 @@ def outcome(action: str) -> str:
     return "failed" if verb in FAILURES else "success"
 
 
+@functools.cache
 def purpose(action: str) -> str:
     """Return the code of why such things are done.
 

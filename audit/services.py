@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -12,11 +13,18 @@ from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.context import recorded, request_id, surroundings
-from audit.entries import Event, text_of
-from audit.insertion import Row, insert
+from audit.entries import Event, Text, text_of
+from audit.insertion import insert, insert_beside
 from audit.models import Audit
 
-__all__ = ["Event", "count_of", "id_before", "newest_of_job", "record"]
+__all__ = [
+    "Event",
+    "count_of",
+    "id_before",
+    "newest_of_job",
+    "record",
+    "record_beside",
+]
 
 MOST_AT_ONCE = 10_000
 """So many events at most are recorded by transactions that go on at one time."""
@@ -31,21 +39,44 @@ def record(events: Iterable[Event]) -> None:
     Raises:
         NotCanonical: a detail holds what no event may, such as a float.
     """
-    current, around = request_id.get(), surroundings.get()
-    rows = []
-    for event in events:
-        event_id = uuid4()
-        text = text_of(
+    listed = list(events)
+    insert(_texts(listed))
+    _tell(listed)
+
+
+def record_beside(
+    events: Iterable[Event], sql: str, params: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    """Append events as `record` does, with a statement that returns rows.
+
+    On PostgreSQL the two go there and back together. Returns the statement's rows.
+
+    Raises:
+        NotCanonical: as `record` does.
+    """
+    listed = list(events)
+    rows = insert_beside(_texts(listed), sql, params)
+    _tell(listed)
+    return rows
+
+
+def _texts(events: Sequence[Event]) -> list[Text]:
+    current, around, version = request_id.get(), surroundings.get(), settings.VERSION
+    return [
+        text_of(
             event,
-            event_id=event_id,
+            event_id=uuid4(),
             request_id=current,
             around=around,
-            version=settings.VERSION,
+            version=version,
         )
-        rows.append(Row(event, event_id, current, text))
-    insert(rows)
+        for event in events
+    ]
+
+
+def _tell(events: Sequence[Event]) -> None:
     if (told := recorded.get()) is not None:
-        told.extend(str(row.event.action) for row in rows)
+        told.extend(str(event.action) for event in events)
 
 
 def newest_of_job(job_id: UUID, *, most: int) -> list[Audit]:

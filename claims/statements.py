@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -17,6 +17,9 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connections, models, router
 from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
+
+Run = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+"""Runs a statement with its parameters, and returns its rows."""
 
 
 def update_returning_ids(
@@ -70,19 +73,22 @@ def update_each_returning(
         f"FROM {source.sql} WHERE {' AND '.join(matches)} AND {where} "
         f"RETURNING {table}.{_quote(rows, 'id')}, {table}.{_quote(rows, returning)}"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*params, *source.params, *where_params])
-        found = cursor.fetchall()
+    found = _run(connection, sql, [*params, *source.params, *where_params])
     converted = _converted(model, returning, [value for _, value in found], connection)
     return dict(zip([_uuid(pk) for pk, _ in found], converted, strict=True))
 
 
 def insert_returning(
-    model: Any, *, rows: Sequence[Mapping[str, Any]], returning: str
+    model: Any,
+    *,
+    rows: Sequence[Mapping[str, Any]],
+    returning: str,
+    run: Run | None = None,
 ) -> list[Any]:
     """Insert rows with the columns that they name; return one column of each.
 
-    The database fills in all the others, so each must have a default there.
+    The database fills in all the others, so each must have a default there. ``run``
+    runs the statement, if it is to go with something else; it returns the rows.
     """
     database = router.db_for_write(model)
     connection = connections[database]
@@ -95,10 +101,8 @@ def insert_returning(
         f"SELECT {', '.join(source.columns.values())} FROM {source.sql} "
         f"RETURNING {_column(model, returning, connection)}"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, source.params)
-        found = [value for (value,) in cursor.fetchall()]
-    return _converted(model, returning, found, connection)
+    found = run(sql, source.params) if run else _run(connection, sql, source.params)
+    return _converted(model, returning, [value for (value,) in found], connection)
 
 
 class _Source(NamedTuple):
@@ -158,9 +162,13 @@ def _column(model: Any, name: str, connection: Any) -> str:
 
 
 def _ids(database: str, sql: str, params: Sequence[Any]) -> list[uuid.UUID]:
-    with connections[database].cursor() as cursor:
+    return [_uuid(found) for (found,) in _run(connections[database], sql, params)]
+
+
+def _run(connection: Any, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return [_uuid(found) for (found,) in cursor.fetchall()]
+        return list(cursor.fetchall())
 
 
 def _uuid(found: Any) -> uuid.UUID:

@@ -21,16 +21,28 @@ class NotCanonical(Exception):
     """This cannot be an event's text; the message says why, and quotes nothing."""
 
 
-def encode(event: dict[str, Any]) -> str:
+def encode(event: dict[str, Any], *, depth: int = 1) -> str:
     """Write an event; its UTF-8 bytes are what is hashed.
+
+    A part of one, which other objects are around, says at which ``depth`` it stands.
 
     Raises:
         NotCanonical: it holds what an event may not.
     """
     if not isinstance(event, dict):
         raise NotCanonical("an event is an object")
-    _check(event, depth=1)
-    return json.dumps(event, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    _check(event, depth=depth)
+    return _ENCODER.encode(event)
+
+
+def text(value: str) -> str:
+    """Write a text as it stands in an event, with its quotes.
+
+    Raises:
+        NotCanonical: it holds what an event may not.
+    """
+    _check_text(value)
+    return _ENCODER.encode(value)
 
 
 def decode(text: str) -> dict[str, Any]:
@@ -74,6 +86,8 @@ def _check(value: Any, *, depth: int) -> None:
 def _check_text(text: str) -> None:
     if "\0" in text:
         raise NotCanonical("a text holds NUL")
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -96,3 +110,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_float(text: str) -> NoReturn:
     raise NotCanonical("a number is not whole")
+
+
+_ENCODER = json.JSONEncoder(
+    # What goes around in a circle has been refused: it is nested too deep.
+    check_circular=False,
+    ensure_ascii=False,
+    sort_keys=True,
+    separators=(",", ":"),
+)

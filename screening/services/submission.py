@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.utils.dateparse import parse_datetime
 
 from audit.actions import Action
 from audit.proofs.commitments import new_salt
-from audit.services import Event, record
+from audit.services import Event, record_beside
 from claims.statements import insert_returning
 from consent.configured import required_scopes
 from consent.services import grants_of, ledger_is_used
@@ -268,28 +269,27 @@ def _store(
             for submission in submissions
         ],
         returning="created_at",
+        run=partial(record_beside, (_event(clinic, client, s) for s in submissions)),
     )
     # One statement has one time.
     queued = dict.fromkeys((s.job_id for s in submissions), times[0])
     _store_keys(client, submissions, queued)
-    record(
-        Event(
-            action=Action.JOB_SUBMITTED,
-            actor=client,
-            clinic=clinic.slug,
-            case_id=submission.case_id,
-            job_id=submission.job_id,
-            detail={
-                "priority": submission.priority,
-                **commitment(
-                    input_bytes(submission.job_id, submission.payload),
-                    salt=submission.salt,
-                ),
-            },
-        )
-        for submission in submissions
-    )
     return queued
+
+
+def _event(clinic: Clinic, client: str, submission: Submission) -> Event:
+    content = input_bytes(submission.job_id, submission.payload)
+    return Event(
+        action=Action.JOB_SUBMITTED,
+        actor=client,
+        clinic=clinic.slug,
+        case_id=submission.case_id,
+        job_id=submission.job_id,
+        detail={
+            "priority": submission.priority,
+            **commitment(content, salt=submission.salt),
+        },
+    )
 
 
 def _store_keys(

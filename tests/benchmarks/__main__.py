@@ -7,7 +7,6 @@ make bench ARGS="tasks"        only the stream worker
 make bench ARGS="route"        only what a failing edge costs
 make bench ARGS="audit"        only what writing the audit costs
 make bench ARGS="verify"       only verifying the log, over a million events (minutes)
-make bench ARGS="cost"         only what a job costs each process (docs/scaling.md)
 make bench ARGS="desk"         only the desk, over a million jobs (some minutes)
 """
 
@@ -37,9 +36,8 @@ EARLIER = {
     "p95 beside an edge of 503s, ms": ("-", "-"),
     "p95 beside an edge that hangs, ms": ("-", "-"),
     "audit, share of a submission, %": ("-", "-"),
+    "audit, share of a completion, %": ("-", "-"),
     "audit, share of claim and settling, %": ("-", "-"),
-    "the check's share of a submission, %": ("-", "-"),
-    "the check's share of the latter, %": ("-", "-"),
     "sealing, events/s": ("-", "-"),
     "verifying, 1 M events, s": ("-", "-"),
     "verifying, 1 M events, CPU s": ("-", "-"),
@@ -118,11 +116,15 @@ def audit_figures(rounds: int) -> None:
     from tests.benchmarks.audit import audit_cost
 
     found = audit_cost()
-    show("audit, share of a submission, %", 100 * found["submit audit"], bound=10)
-    settling = 100 * found["complete audit"]
-    show("audit, share of claim and settling, %", settling, bound=10)
-    show("the check's share of a submission, %", 100 * found["submit check"], bound=5)
-    show("the check's share of the latter, %", 100 * found["complete check"], bound=5)
+    for part, path in (
+        ("submit", "audit, share of a submission, %"),
+        ("complete", "audit, share of a completion, %"),
+        ("settle", "audit, share of claim and settling, %"),
+    ):
+        low, middle, high = statistics.quantiles([100 * each for each in found[part]])
+        show(path, middle, bound=10)
+        of = f"half of {len(found[part])} rounds between"
+        sys.stdout.write(f"{of:>36}{low:>9.1f}{high:>10.1f}\n")
     show("sealing, events/s", found["seal"])
 
 
@@ -147,15 +149,6 @@ def desk_figures(rounds: int) -> None:
     show("case page, 1 M jobs, ms", found["case ms"], bound=150)
 
 
-def cost_figures(rounds: int) -> None:
-    """Measure what a job costs each process, in one round."""
-    from tests.benchmarks.cost import cost
-
-    for name, figure in cost(jobs=4000).items():
-        sys.stdout.write(f"{f'a job: {name}':<36}{figure:>9.2f}\n")
-        sys.stdout.flush()
-
-
 FIGURES = {
     "drain": drain_figures,
     "submit": submit_figures,
@@ -163,7 +156,6 @@ FIGURES = {
     "route": route_figures,
     "audit": audit_figures,
     "verify": verify_figures,
-    "cost": cost_figures,
     "desk": desk_figures,
 }
 

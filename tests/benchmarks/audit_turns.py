@@ -1,7 +1,4 @@
-"""The process of `tests.benchmarks.audit`: services with and without their events.
-
-And with them, but without the database's check of each commit that they are there.
-"""
+"""The process of `tests.benchmarks.audit`: services with and without their events."""
 
 # ruff: noqa: E402 - Django is made ready before its models are imported
 
@@ -9,11 +6,10 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -21,19 +17,34 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "pediscreen_site.settings"
 
 import django
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 
 django.setup()
 
+from audit.actions import Action
+from audit.context import recorded
 from audit.keyring import signers
-from audit.models import Pending
+from audit.models import Audit, Pending
 from audit.sequencer import seal_all
+from routing.circuits import Circuits
+from routing.client import ModelClient
+from routing.configured import endpoint_rules
+from routing.connection import connect
+from routing.directory import Directory
+from routing.services.observation import Tallies, report
+from screening.models import Job, Review
 from screening.results import check_result
 from screening.services import execution, settlement, submission
-from screening.services.execution import claim_jobs
+from screening.services.execution import (
+    ask_model,
+    claim_jobs,
+    grants_for,
+    plan_job,
+    with_rules,
+)
 from screening.services.settlement import settle
 from tests.screening.making import outcome
-from tests.telling import ASK, ASK_NOT, run
 
 ANSWER = {
     "risk": "monitor",
@@ -42,30 +53,35 @@ ANSWER = {
     "explainability": [],
     "model_id": "null-1",
 }
-UNCOUNTED = 6
-FIRST = 16
 BODY = {"age_months": 24, "observations": "Runs, jumps, and says two words together."}
 
 
-@contextmanager
-def without_check() -> Iterator[None]:
-    """Let the database not ask whether the log tells of a job's state."""
-    run(ASK_NOT)
-    yield
-    run(ASK)
+def run_alone(events: object, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Run the statement that events would go with, and none of them."""
+    if (told := recorded.get()) is not None:
+        # Or the door would note that the request recorded nothing.
+        told.append(Action.JOB_SUBMITTED)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
 
 
 @contextmanager
 def without_events() -> Iterator[None]:
-    """Let the services record nothing, and the database not miss it."""
-    modules: list[Any] = [submission, execution, settlement]
-    kept = [module.record for module in modules]
-    with without_check():
-        for module in modules:
-            module.record = lambda events: list(events)
-        yield
-        for module, record in zip(modules, kept, strict=True):
-            module.record = record
+    """Let the services record nothing: not even what they would commit to is written.
+
+    Events come as generators, which nobody asks for anything then.
+    """
+    changes: list[tuple[Any, str, Any]] = [
+        *((each, "record", lambda events: None) for each in (execution, settlement)),
+        *((each, "record_beside", run_alone) for each in (submission, settlement)),
+    ]
+    kept = [getattr(module, name) for module, name, _ in changes]
+    for module, name, instead in changes:
+        setattr(module, name, instead)
+    yield
+    for (module, name, _), real in zip(changes, kept, strict=True):
+        setattr(module, name, real)
 
 
 def timed(work: Callable[[], Any]) -> float:
@@ -75,7 +91,7 @@ def timed(work: Callable[[], Any]) -> float:
     return time.perf_counter() - begun
 
 
-def submitted(client: Client, name: str, number: int) -> list[Any]:
+def submitted(client: Client, name: str, number: int) -> list[UUID]:
     """Submit so many jobs, each by a request of its own."""
     return [
         UUID(
@@ -89,8 +105,8 @@ def submitted(client: Client, name: str, number: int) -> list[Any]:
     ]
 
 
-def completed(ids: list[Any]) -> None:
-    """Claim jobs and settle them, as a worker does."""
+def settled(ids: list[UUID]) -> None:
+    """Claim jobs and settle them, with an answer that nobody was asked for."""
     jobs = claim_jobs(ids, worker="bench")
     checked = check_result(dict(ANSWER), case_id="bench")
     settle(
@@ -102,47 +118,70 @@ def completed(ids: list[Any]) -> None:
     )
 
 
-VARIANTS: dict[str, Callable[[], Any]] = {
-    "whole": nullcontext,
-    "unchecked": without_check,
-    "bare": without_events,
-}
+class Worker:
+    """All that a worker does with jobs between its queue and its commit."""
+
+    def __init__(self, concurrency: int) -> None:
+        self.client = ModelClient(connections=concurrency, rules=endpoint_rules())
+        self.directory, self.circuits = Directory(), Circuits(connect())
+        self.tallies = Tallies()
+
+    def completed(self, ids: list[UUID]) -> None:
+        """Claim jobs, ask the model server about each, and settle them."""
+        jobs = claim_jobs(ids, worker="bench")
+        grants = grants_for(jobs)
+        calls = []
+        for job in jobs:
+            plan = plan_job(job, self.directory, self.circuits, grants=grants)
+            calls.append(self.client.start(ask_model(self.client, job, plan)))
+        outcomes = [call.result() for call in calls]
+        for each in outcomes:
+            report(each.tries, self.circuits, self.tallies)
+        settle([with_rules(each) for each in outcomes], worker="bench")
 
 
-def main(rounds: int, together: int) -> dict[str, float]:
-    """Take turns, and return the medians of the shares."""
+def check(together: int, *, audited: bool, before: int) -> None:
+    """See that all was done, and recorded or not as it was meant."""
+    events = Audit.objects.count() - before
+    assert events == (6 * together if audited else 0), events
+    assert not Job.objects.exclude(status="DONE").exists()
+    assert Review.objects.count() == Job.objects.count()
+
+
+def main(rounds: int, together: int, warm_up: int) -> dict[str, Any]:
+    """Take turns, and return what share of each time was the audit's, by rounds."""
     client = Client(HTTP_X_API_KEY=settings.API_KEY, SERVER_NAME="localhost")
-    shares: dict[str, list[float]] = {}
-    for turn in range(rounds):
-        times = {}
-        # Each comes first, second and last as often as the others.
-        for place in range(len(VARIANTS)):
-            name = list(VARIANTS)[(turn + place) % len(VARIANTS)]
-            with VARIANTS[name]():
-                times[name] = _turn(client, f"{turn}-{name}", together)
-        if turn < UNCOUNTED:
-            continue
-        for n, part in enumerate(("submit", "complete")):
-            whole = times["whole"][n]
-            for share, without in (("audit", "bare"), ("check", "unchecked")):
-                of = shares.setdefault(f"{part} {share}", [])
-                of.append((whole - times[without][n]) / whole)
+    worker = Worker(together)
+
+    def one_turn(name: str) -> dict[str, float]:
+        ids: list[UUID] = []
+        submitting = timed(lambda: ids.extend(submitted(client, name, 2 * together)))
+        return {
+            "submit": submitting,
+            "settle": timed(lambda: settled(ids[:together])),
+            "complete": timed(lambda: worker.completed(ids[together:])),
+        }
+
+    shares: dict[str, list[float]] = {"submit": [], "settle": [], "complete": []}
+    for turn in range(rounds + warm_up):
+        times: dict[bool, dict[str, float]] = {}
+        for audited in (False, True) if turn % 2 else (True, False):
+            before = Audit.objects.count()
+            if audited:
+                times[audited] = one_turn(f"{turn}-with")
+            else:
+                with without_events():
+                    times[audited] = one_turn(f"{turn}-without")
+            check(together, audited=audited, before=before)
+        if turn >= warm_up:
+            for name, share in shares.items():
+                bare, whole = times[False][name], times[True][name]
+                share.append((whole - bare) / whole)
+    worker.client.close()
     waiting = Pending.objects.count()
     sealing = timed(lambda: seal_all(signers(), seconds=60))
-    return {
-        **{name: statistics.median(each) for name, each in shares.items()},
-        "seal": waiting / sealing,
-    }
-
-
-def _turn(client: Client, name: str, together: int) -> tuple[float, float]:
-    """Return the seconds of so many submissions, and of claiming and settling them."""
-    # The database plans anew after each change of the check: not in the time.
-    completed(submitted(client, f"{name}-first", FIRST))
-    ids: list[Any] = []
-    submitting = timed(lambda: ids.extend(submitted(client, name, together)))
-    return submitting, timed(lambda: completed(ids))
+    return {**shares, "seal": waiting / sealing}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(int(sys.argv[1]), int(sys.argv[2]))))
+    sys.stdout.write(json.dumps(main(*map(int, sys.argv[1:]))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -72,3 +73,33 @@ def test_two_contents_that_differ_in_more_than_how_numbers_are_written_differ(a,
 def test_what_is_not_json_is_refused():
     with pytest.raises(TypeError):
         content_bytes({"a": b"bytes"})
+
+
+def by_value(text: str) -> int | float:
+    """Read a number as the document says: by its value as a floating point."""
+    value = float(text)
+    if math.isinf(value):
+        return int(text)
+    return int(value) if value == int(value) and abs(value) < 2**53 else value
+
+
+EDGES = st.sampled_from(
+    [1e15, -1e15, 1e16, 1e22, -0.0, 2.0**53, 2.0**53 - 1, 2**53, 10**15, 123456789.0]
+)
+NEAR = st.sampled_from([":1234567890123456", ".0,", "1.0]", "\ud83d", "\U0001f600"])
+DIGITS = st.recursive(
+    JSON | EDGES | NEAR,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text() | NEAR, inner)
+    ),
+    max_leaves=10,
+)
+
+
+@given(DIGITS)
+def test_it_is_written_as_when_each_number_is_read_again(content):
+    once = json.dumps(content, sort_keys=True)
+    again = json.loads(once, parse_int=by_value, parse_float=by_value)
+
+    written = json.dumps(again, sort_keys=True, separators=(",", ":"))
+    assert content_bytes(content) == written.encode()
