@@ -63,6 +63,13 @@ def show(path: str, figure: float, bound: float | None = None) -> None:
     sys.stdout.flush()
 
 
+def note(what: str, *figures: float) -> None:
+    """Print what is to be known of a figure, below it."""
+    told = "".join(f"{figure:10.1f}" for figure in figures)
+    sys.stdout.write(f"  {what:<33}{told}\n")
+    sys.stdout.flush()
+
+
 def drain_figures(rounds: int) -> None:
     """Measure one worker process."""
     from tests.benchmarks.drain import drain
@@ -113,7 +120,7 @@ def route_figures(rounds: int) -> None:
 
 def audit_figures(rounds: int) -> None:
     """Measure what the events cost: rounds of its own take turns with and without."""
-    from tests.benchmarks.audit import audit_cost
+    from tests.benchmarks.audit import audit_cost, shares
 
     found = audit_cost()
     for part, path in (
@@ -121,10 +128,12 @@ def audit_figures(rounds: int) -> None:
         ("complete", "audit, share of a completion, %"),
         ("settle", "audit, share of claim and settling, %"),
     ):
-        low, middle, high = statistics.quantiles([100 * each for each in found[part]])
+        low, middle, high, best = shares(found[part], 0)
         show(path, middle, bound=10)
-        of = f"half of {len(found[part])} rounds between"
-        sys.stdout.write(f"{of:>36}{low:>9.1f}{high:>10.1f}\n")
+        note("half of the rounds from .. to", low, high)
+        note("the quickest tenth of the rounds", best)
+        low, middle, high, _ = shares(found[part], 1)
+        note("processor time; half from .. to", middle, low, high)
     show("sealing, events/s", found["seal"])
 
 

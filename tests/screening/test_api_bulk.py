@@ -308,10 +308,10 @@ def test_the_same_case_twice_in_one_request_is_one_case_with_two_jobs(api):
 
 
 def test_nothing_at_all_is_stored_when_the_audit_cannot_be(api, redis, monkeypatch):
-    def away(events):
+    def away(events, sql, params):
         raise DatabaseError
 
-    monkeypatch.setattr(submission, "record", away)
+    monkeypatch.setattr(submission, "record_beside", away)
 
     with pytest.raises(DatabaseError):
         bulk(api, [{"idempotency_key": "k"}, *lines_of(3)])

@@ -190,11 +190,11 @@ def test_a_refused_submission_does_not_use_up_its_key(api):
 def test_a_submission_that_could_not_be_stored_does_not_use_up_its_key(
     api, monkeypatch
 ):
-    def away(events):
+    def away(events, sql, params):
         raise OperationalError
 
     with monkeypatch.context() as patch:
-        patch.setattr(submission, "record", away)
+        patch.setattr(submission, "record_beside", away)
         assert submit(api, REQUEST, "key-1").status_code == 503
     assert not IdempotencyKey.objects.exists()
 
