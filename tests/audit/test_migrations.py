@@ -71,7 +71,7 @@ def test_the_migration_is_reversed_without_a_trace_and_applied_again(stack):
     migrate(stack, "0001")
     assert triggers(stack) == []
 
-    migrate(stack, "0005")
+    migrate(stack, "0006")
     assert triggers(stack) == all_of_them
 
 
@@ -84,7 +84,7 @@ def test_events_from_before_the_tree_get_a_text_and_wait_to_be_sealed(stack):
         "'RC-1', 2, '', '{\"code\": \"X\"}')"
     )
 
-    migrate(stack, "0005")
+    migrate(stack, "0006")
 
     [(text,)] = stack.rows("SELECT canonical FROM audit_audit")
     fields = canonical.decode(text)

@@ -44,5 +44,5 @@ run = importlib.import_module("audit.migrations.0002_append_only").run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0004_sealed")]
+    dependencies = [("audit", "0005_counting")]
     operations = [migrations.RunPython(run(INSTALL), run(REMOVE))]
