@@ -46,6 +46,7 @@ from screening.services.execution import (
 )
 from screening.services.settlement import settle
 from tests.screening.making import outcome
+from tests.telling import ASK, ASK_NOT, run
 
 ANSWER = {
     "risk": "monitor",
@@ -192,8 +193,11 @@ def main(rounds: int, together: int, warm_up: int) -> dict[str, Any]:
             if audited:
                 spent[audited] = one_turn(f"{turn}-with")
             else:
+                # The check at the commit is of the audit's cost, too.
+                run(ASK_NOT)
                 with without_events():
                     spent[audited] = one_turn(f"{turn}-without")
+                run(ASK)
             check(together, audited=audited, before=before)
         if turn >= warm_up:
             for name, each in pairs.items():
