@@ -1,6 +1,6 @@
 """For each constraint on legal holds and tombstones, rows that it must refuse.
 
-And those on webhooks, so that whoever asks for the others has both.
+And those on counts and webhooks, so that whoever asks for the others has all.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from audit.models import Count
 from screening.models import Case, LegalHold, Tombstone
 from screening.services.keys import default_clinic
 from tests.screening.webhook_violations import VIOLATIONS as WEBHOOK_VIOLATIONS
@@ -39,6 +40,10 @@ def tombstone(**values: Any) -> Callable[[Any], Any]:
 
 VIOLATIONS = [
     *WEBHOOK_VIOLATIONS,
+    (
+        "count_once_per_kind",
+        lambda user: [Count.objects.create(action="job.failed") for _ in "ab"],
+    ),
     ("legal_hold_once_at_a_time", lambda user: [make_hold(), make_hold()]),
     ("legal_hold_has_reason_and_person", lambda user: make_hold(reason="")),
     ("legal_hold_has_reason_and_person", lambda user: make_hold(placed_by="")),
