@@ -13,11 +13,18 @@ demo: $(VENV)/demo.done ## run the main job on embedded parts, and leave it runn
 
 test: test-sqlite test-postgresql ## the whole suite, on SQLite and on PostgreSQL
 
+# Processes that are tried with each other and with model servers: with PostgreSQL alone.
+TALKING := $(patsubst %,tests/system/test_%.py,agents circuits json_lines metrics model_faults \
+  rolling_restart schemathesis traces) tests/models
+# What asks no database: with SQLite alone.
+ALONE := tests/milestones tests/wire tests/audit/proofs tests/test_architecture.py \
+  tests/test_completeness.py tests/site/test_settings.py
+
 test-sqlite: $(VENV)/test.done
-	TEST_DATABASE=sqlite $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	TEST_DATABASE=sqlite $(BIN)/python -m pytest -n 3 --dist loadfile $(TALKING:%=--ignore=%) $(ARGS)
 
 test-postgresql: $(VENV)/test.done
-	TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 3 --dist loadfile $(ALONE:%=--ignore=%) $(ARGS)
 
 test-browser: test-walks test-pages ## the desk in Chromium, as a person uses it and page by page
 

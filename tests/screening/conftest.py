@@ -12,6 +12,7 @@ PAST_SERVICES = {
     "test_admin_case_background",
     "test_admin_case_page",
     "test_admin_case_steps",
+    "test_admin_escalated",
     "test_admin_exports",
     "test_admin_lists",
     "test_admin_reviews",
@@ -30,9 +31,15 @@ PAST_SERVICES = {
     "test_api_status",
     "test_audit_trails",
     "test_commands",
+    "test_escalation",
     "test_follow_up",
+    "test_hand_over",
+    "test_job_metrics",
     "test_models",
+    "test_reading",
     "test_review_metrics",
+    "test_second_reader_is_blind",
+    "test_two_readers",
     "test_webhooks_outbox",
 }
 """The files that make jobs in the state that they need, with no event that tells it."""

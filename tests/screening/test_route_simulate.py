@@ -259,8 +259,8 @@ def test_nothing_is_changed_and_only_what_is_needed_is_read():
     assert len(read) == 1
     assert "payload" not in read[0]
     assert "result" not in read[0]
-    writing = ("INSERT", "UPDATE", "DELETE", "WITH")
+    writing = ("INSERT", "UPDATE", "DELETE", "WITH", "SELECT audit_record(")
     written = [q["sql"] for q in captured if q["sql"].lstrip().startswith(writing)]
     assert written
-    assert all("audit_audit" in sql for sql in written), written
+    assert all("audit_" in sql for sql in written), written
     assert Audit.objects.count() == events + 1
