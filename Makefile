@@ -14,8 +14,8 @@ demo: $(VENV)/demo.done ## run the main job on embedded parts, and leave it runn
 test: test-sqlite test-postgresql ## the whole suite, on SQLite and on PostgreSQL
 
 # Processes that are tried with each other and with model servers: with PostgreSQL alone.
-TALKING := $(patsubst %,tests/system/test_%.py,agents circuits json_lines metrics model_faults \
-  rolling_restart schemathesis traces) tests/models
+TALKING := $(patsubst %,tests/system/test_%.py,agents circuits consents json_lines metrics model_faults \
+  pull_agents replay rolling_restart schemathesis tasks traces webhooks) tests/models
 # What asks no database: with SQLite alone.
 ALONE := tests/milestones tests/wire tests/audit/proofs tests/test_architecture.py \
   tests/test_completeness.py tests/site/test_settings.py
