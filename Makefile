@@ -15,7 +15,7 @@ test: test-sqlite test-postgresql ## the whole suite, on SQLite and on PostgreSQ
 
 # Processes that are tried with each other and with model servers: with PostgreSQL alone.
 TALKING := $(patsubst %,tests/system/test_%.py,agents circuits consents json_lines metrics model_faults \
-  pull_agents replay rolling_restart schemathesis tasks traces webhooks) tests/models
+  pull_agents redis_faults replay rolling_restart schemathesis tasks traces webhooks) tests/models
 # What asks no database, or the same of any: with SQLite alone.
 ALONE := tests/milestones tests/wire tests/audit/proofs tests/test_architecture.py \
   tests/test_completeness.py tests/screening/test_documents_pdf.py \
