@@ -275,7 +275,8 @@ def test_a_checkpoint_whose_root_is_another(log):
 
 
 def test_a_log_that_was_made_anew_without_the_key(log):
-    put_text(pk_at(7), Audit.objects.get(pk=pk_at(7)).canonical.replace("7", "8"))
+    event = Audit.objects.get(pk=pk_at(7))
+    put_text(event.pk, event.canonical.replace(str(event.event_id), str(uuid.uuid4())))
     remake_tree(FOREIGN)
 
     verdict = look()
