@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.core.management.base import CommandError
 from django.db import connection
 from django.utils.module_loading import import_string
 from prometheus_client import Metric, start_http_server
@@ -33,11 +34,17 @@ def serve_metrics() -> None:
     """Serve GET /metrics on METRICS_PORT, without a key; nothing if that is 0.
 
     Raises:
-        OSError: the port is taken.
+        CommandError: the port is taken.
     """
     port = settings.METRICS_PORT
     if not port:
         return
     registry = import_string(settings.METRICS_REGISTRY)()
-    start_http_server(port, addr="0.0.0.0", registry=Page(registry))  # noqa: S104 - see .env.example
+    try:
+        start_http_server(port, addr="0.0.0.0", registry=Page(registry))  # noqa: S104 - see .env.example
+    except OSError as exc:
+        raise CommandError(
+            f"METRICS_PORT is taken ({exc.strerror}). Set it to one that is free, "
+            "or to 0 for none."
+        ) from exc
     logger.info("Metrics are on port %d", port)

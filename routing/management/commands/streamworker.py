@@ -59,13 +59,7 @@ class Command(BaseCommand):
         worker = StreamWorker(
             name=name, concurrency=concurrency, capabilities=capability
         )
-        try:
-            serve_metrics()
-        except OSError as exc:
-            raise CommandError(
-                f"METRICS_PORT is taken ({exc.strerror}). Set it to one that is free, "
-                "or to 0 for none."
-            ) from exc
+        serve_metrics()
         tracing.start("pedi-stream-worker")
         try:
             worker.work(burst=burst)

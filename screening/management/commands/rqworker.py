@@ -69,13 +69,7 @@ class Command(BaseCommand):
             ) from exc
         except ValueError as exc:
             raise CommandError(str(exc)) from exc
-        try:
-            serve_metrics()
-        except OSError as exc:
-            raise CommandError(
-                f"METRICS_PORT is taken ({exc.strerror}). Set it to one that is free, "
-                "or to 0 for none."
-            ) from exc
+        serve_metrics()
         tracing.start("pedi-worker")
         try:
             worker.work(burst=burst)
