@@ -15,6 +15,7 @@ import psycopg
 
 from tests.servers import ROOT
 from tests.system.stack import Stack
+from tests.telling import ASK, ASK_NOT
 
 JOBS, EVENTS_OF_A_JOB = 250_000, 4
 FILL = [
@@ -22,6 +23,7 @@ FILL = [
     f"""INSERT INTO screening_case (clinic_id, case_id)
         SELECT (SELECT id FROM screening_clinic WHERE slug = 'bench'), 'case-' || n
         FROM generate_series(1, {JOBS}) n""",
+    *ASK_NOT,
     """INSERT INTO screening_job (id, clinic_id, case_id, client, status, priority,
             payload, result, risk, model_risk, attempt, model_id, target, salt,
             created_at, updated_at, started_at, finished_at, not_before)
@@ -29,6 +31,7 @@ FILL = [
             '{}', '{"risk": "monitor"}', 'monitor', 'monitor', 1, 'bench-model',
             'cloud', sha256(case_id::bytea), now(), now(), now(), now(), now()
         FROM screening_case""",
+    *ASK,
 ]
 
 
