@@ -7,6 +7,7 @@ PostgreSQL keeps numbers as decimals and gives ``1e16`` back as a whole number, 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from audit.proofs.canonical import LARGEST_INTEGER
@@ -24,7 +25,10 @@ def content_bytes(content: Any) -> bytes:
     Raises:
         TypeError: it is not JSON.
     """
-    return _ENCODER.encode(_by_value(content)).encode("ascii")
+    text = _ENCODER.encode(content)
+    if _MAYBE_NO_VALUE(text):
+        text = _ENCODER.encode(_by_value(content))
+    return text.encode("ascii")
 
 
 def _by_value(content: Any) -> Any:
@@ -51,3 +55,6 @@ def _nearest(number: int) -> int | float:
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+_MAYBE_NO_VALUE = re.compile(r"\.0(?!\d)|\d{16}").search
+"""Finds what may be a whole number with a point, or beyond 2^53 - 1: to look in a text
+is quicker than to ask each value of a content, and finds too many at worst."""

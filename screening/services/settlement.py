@@ -9,6 +9,7 @@ import logging
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from audit.actions import Action
-from audit.services import record
+from audit.services import record, record_beside
 from claims.statements import insert_returning
 from routing.errors import TargetsResting, TryAnother, UnusableAnswer
 from routing.spans import about_piece
@@ -85,9 +86,7 @@ def _complete(outcomes: Sequence[Outcome], worker: str) -> list[News]:
         for outcome, draft in pairs
         if outcome.job.pk in held
     ]
-    if reviews:
-        insert_returning(Review, rows=reviews, returning="id")
-    record(
+    events = (
         job_event(
             outcome.job,
             Action.JOB_COMPLETED,
@@ -99,6 +98,12 @@ def _complete(outcomes: Sequence[Outcome], worker: str) -> list[News]:
         else job_event(outcome.job, Action.STALE_RESULT_REFUSED, f"worker:{worker}")
         for outcome, draft in pairs
     )
+    if reviews:
+        insert_returning(
+            Review, rows=reviews, returning="id", run=partial(record_beside, events)
+        )
+    else:
+        record(events)
     return [completed(outcome.job) for outcome in outcomes if outcome.job.pk in held]
 
 

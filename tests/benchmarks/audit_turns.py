@@ -76,7 +76,7 @@ def without_events() -> Iterator[None]:
     """
     changes: list[tuple[Any, str, Any]] = [
         *((each, "record", lambda events: None) for each in (execution, settlement)),
-        (submission, "record_beside", run_alone),
+        *((each, "record_beside", run_alone) for each in (submission, settlement)),
     ]
     kept = [getattr(module, name) for module, name, _ in changes]
     for module, name, instead in changes:

@@ -110,10 +110,11 @@ def test_a_result_that_comes_twice_is_stored_once():
 def test_nothing_is_stored_when_the_audit_event_cannot_be(monkeypatch):
     job = claimed_job()
 
-    def refuse(events):
+    def refuse(*told):
         raise DatabaseError
 
-    monkeypatch.setattr("screening.services.settlement.record", refuse)
+    for name in ("record", "record_beside"):
+        monkeypatch.setattr(f"screening.services.settlement.{name}", refuse)
     with pytest.raises(DatabaseError):
         settle([answered(job)], worker="w1")
 
