@@ -49,6 +49,7 @@ from screening.models import Reason, Review
 from screening.reports import Report, Todo
 from screening.safety import UNSAFE, flags_in, unsafe_for_family
 from screening.services.escalation import supervisors_of
+from screening.services.handing_over import blind_readers_for
 from screening.services.sight import (
     has_second_read,
     may_decide,
@@ -116,6 +117,7 @@ def case_context(
     now = timezone.now()
     draft, report = draft_of(review), report_in(review)
     decides = may_decide(review, user)
+    waits = waits_for_second_read(review)
     events = newest_of_job(review.job_id, most=MOST_EVENTS)
     tickers = {entry["by"] for entry in review.acknowledged}
     names = names_of((persons_in(events) | tickers) - {user.pk})
@@ -148,7 +150,8 @@ def case_context(
         "ticked": form.asked() if form else [],
         "family": family_checks(report),
         "left": anchored(left_before_signing(review), flags),
-        "waits_for_reader": waits_for_second_read(review),
+        "waits_for_reader": waits,
+        "has_reader_left": waits and blind_readers_for(review).exists(),
         "read": review.second_read if has_second_read(review) else None,
         "decision": (decision or ViewForm(prefix="decision")) if decides else None,
         "may_sign": user.has_perm("screening.sign_off_review"),

@@ -27,7 +27,7 @@ from screening.admin.route import route_of
 from screening.errors import ScreeningError
 from screening.models import Job
 from screening.services.intervention import cancel_job, replay_job
-from screening.services.reading import note_opened
+from screening.services.reading import note_opened, note_seen
 from screening.services.sight import jobs_seen_by, may_read_words
 
 MOST_OF_AN_ANSWER = 10_000
@@ -161,7 +161,10 @@ class JobAdmin(ReadOnly):
     ) -> HttpResponse:
         """Account for who opened the page."""
         user: Any = request.user
-        note_opened(context["original"], user=user, page="job")
+        job: Job = context["original"]
+        if review := getattr(job, "review", None):
+            note_seen([review], user=user)
+        note_opened(job, user=user, page="job")
         return super().render_change_form(request, context, *args, **kwargs)
 
     def title_of(self, row: Job) -> tuple[str, str]:

@@ -42,7 +42,7 @@ from screening.admin.second_reads import page_of, second_read_view
 from screening.errors import ScreeningError
 from screening.models import Review
 from screening.services.follow_up import follow_ups_of
-from screening.services.reading import note_opened
+from screening.services.reading import note_opened, note_seen
 from screening.services.review import (
     adjudicate,
     ask_for_second_read,
@@ -213,6 +213,7 @@ class ReviewAdmin(ReadOnly):
     ) -> HttpResponse:
         """Show one of the pages of a review, and account for who opened it."""
         user: Any = request.user
+        note_seen([review], user=user)
         note_opened(review.job, user=user, page="review")
         title, _ = self.title_of(review)
         context = {

@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from screening.models import Clinic, Review, Risk
-from screening.services.sight import had_by
+from screening.services.sight import seen_by
 
 OPEN = Q(state=Review.State.REQUIRES_REVIEW)
 WAITS_FOR_READER = Q(second_read__isnull=True) & (
@@ -77,7 +77,7 @@ def blind_to(user: Any) -> Q:
     """Keep the reviews that the person could read second, and must see nothing of."""
     if not user.has_perm("screening.change_review"):
         return Q(pk__in=[])
-    others = Q(assignee__isnull=False) & ~Q(assignee=user) & ~Q(pk__in=had_by(user))
+    others = Q(assignee__isnull=False) & ~Q(assignee=user) & ~Q(pk__in=seen_by(user))
     return OPEN & WAITS_FOR_READER & others
 
 

@@ -74,7 +74,7 @@ class Review(models.Model):
         settings.AUTH_USER_MODEL,
         related_name="+",
         editable=False,
-        help_text="Who has it or ever had it, and so cannot read it second.",
+        help_text="Who has it, had it or saw it open, and so cannot read it second.",
     )
 
     risk = models.CharField(max_length=12, choices=Risk)

@@ -28,6 +28,7 @@ from screening.documents.evidence import (
 from screening.errors import Erased, NotReady, NotYours
 from screening.models import Addendum, Case, Job, Review, SecondRead, Tombstone
 from screening.reports import signed_bytes
+from screening.services.reading import note_seen
 from screening.services.report import addendum_content, signed_report
 from screening.services.sight import (
     cases_seen_by,
@@ -85,6 +86,7 @@ def export_evidence_of(case: Case, *, user: User, pause: Pause = time.sleep) -> 
         NotReady: see `export_evidence`.
     """
     scope = scope_for(case, user=user)
+    note_seen(Review.objects.filter(job__in=scope.jobs), user=user)
     return export_evidence(case, actor=f"user:{user.pk}", scope=scope, pause=pause)
 
 

@@ -1,4 +1,4 @@
-"""Handing a review over: from who has it to a colleague of the same clinic."""
+"""Handing a review over to a colleague of the clinic; who is left to read it second."""
 
 from __future__ import annotations
 
@@ -25,20 +25,29 @@ def colleagues_for(review: Review, *, user: User) -> QuerySet[User]:
 
     Whoever has read it second is left out: the two readers stay two persons.
     """
-    with_right = partial(User.objects.with_perm, backend=BACKEND)
-    writers, readers = map(with_right, ("screening.change_review", READ_WORDS))
-    found = writers.filter(clinics=review.clinic_id, pk__in=readers.values("pk"))
-    found = found.exclude(pk=user.pk)
+    found = _writers_of(review).exclude(pk=user.pk)
     if has_second_read(review):
         found = found.exclude(pk=review.second_read.reader_id)
     return found.order_by("last_name", "first_name", "username")
+
+
+def blind_readers_for(review: Review) -> QuerySet[User]:
+    """Keep who of the clinic has not seen the review and could read it second."""
+    seen = Review.had_by.through.objects.filter(review_id=review.pk)
+    return _writers_of(review).exclude(pk__in=seen.values("user_id"))
+
+
+def _writers_of(review: Review) -> QuerySet[User]:
+    with_right = partial(User.objects.with_perm, backend=BACKEND)
+    writers, readers = map(with_right, ("screening.change_review", READ_WORDS))
+    return writers.filter(clinics=review.clinic_id, pk__in=readers.values("pk"))
 
 
 def hand_over(review: Review, *, user: User, to: User) -> None:
     """Give the review that one has to a colleague; what was written stays.
 
     While a second reader is awaited nobody takes it over who could be that reader: they
-    are yet to read it blind. Who had it before has seen it, and may.
+    are yet to read it blind. Who has seen it before may.
 
     Raises:
         NotYours: the person has not got the review, or it is signed, or the colleague

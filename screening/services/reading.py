@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.contrib.auth.models import User
 
 from audit.actions import Action
 from audit.reading import note_read, write_read
 from audit.services import Event
-from screening.models import Case, Job
+from screening.models import Case, Job, Review
+from screening.services.sight import may_read_words
 
 AGAIN_AFTER_SECONDS = 300.0
 
@@ -28,6 +31,22 @@ def note_opened(record: Case | Job, *, user: User, page: str) -> None:
         detail={"page": page},
     )
     note_read(event, again_after=AGAIN_AFTER_SECONDS)
+
+
+def note_seen(reviews: Iterable[Review], *, user: User) -> None:
+    """Remember that a person is shown the drafts and reports of what is still open.
+
+    Nobody who has seen them reads a case second. Who has a review is known already.
+    """
+    seen = Review.had_by.through
+    rows = [
+        seen(review_id=review.pk, user_id=user.pk)
+        for review in reviews
+        if review.state == Review.State.REQUIRES_REVIEW
+        and review.assignee_id != user.pk
+    ]
+    if rows and may_read_words(user):
+        seen.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def note_explained(job: Job, *, actor: str) -> None:

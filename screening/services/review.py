@@ -17,7 +17,7 @@ from screening.documents.committed import WRITTEN, commitment, saved_bytes
 from screening.errors import NotReady, NotYours, StalePage
 from screening.models import Review, SecondRead
 from screening.results import RISING
-from screening.services.sight import ever_had, reviews_seen_by
+from screening.services.sight import has_seen, reviews_seen_by
 
 ASKED = "asked"
 LOWERED_REFER = "lowered_refer"
@@ -159,7 +159,7 @@ def send_second_read(review: Review, *, user: User, risk: str, why: str) -> Seco
     """Store a second reader's own view, once and for good.
 
     Raises:
-        NotYours: the person has the review or ever had it, and so is not blind.
+        NotYours: the person has the review or has seen it, and so is not blind.
         NotReady: nobody has it yet, or a view was given already, or none is usable, or
             it is another clinic's.
     """
@@ -171,10 +171,10 @@ def send_second_read(review: Review, *, user: User, risk: str, why: str) -> Seco
             raise NotReady("The first reader has not taken this review yet.")
         if found.assignee_id == user.pk:
             raise NotYours("A second read is another person's.")
-        if ever_had(found, user):
+        if has_seen(found, user):
             raise NotYours(
-                "You had this review before and have seen it. A second read is given "
-                "by somebody who has not."
+                "You have seen this review already. A second read is given by "
+                "somebody who has not."
             )
         try:
             with transaction.atomic():

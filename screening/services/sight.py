@@ -91,7 +91,7 @@ def jobs_seen_by(user: User, jobs: QuerySet[Job]) -> QuerySet[Job]:
 def to_read_blind(user: User) -> QuerySet[Review]:
     """Return the reviews that the person could read second, and must see nothing of.
 
-    Whoever ever had one has seen it and does not read it second.
+    Whoever ever had one, or opened it, has seen it and does not read it second.
     """
     if not user.has_perm("screening.change_review"):
         return Review.objects.none()
@@ -101,13 +101,13 @@ def to_read_blind(user: User) -> QuerySet[Review]:
         state=Review.State.REQUIRES_REVIEW,
         assignee__isnull=False,
         second_read__isnull=True,
-    ).exclude(Q(assignee=user) | Q(pk__in=had_by(user)))
+    ).exclude(Q(assignee=user) | Q(pk__in=seen_by(user)))
 
 
-def had_by(user: User) -> QuerySet[Any, int]:
-    """Return the ids of the reviews that the person has, or ever had."""
-    held = Review.had_by.through.objects.filter(user_id=user.pk)
-    return held.values_list("review_id", flat=True)
+def seen_by(user: User) -> QuerySet[Any, int]:
+    """Return the ids of the reviews that the person has, ever had, or saw open."""
+    seen = Review.had_by.through.objects.filter(user_id=user.pk)
+    return seen.values_list("review_id", flat=True)
 
 
 def endpoints_seen_by(
@@ -147,12 +147,12 @@ def must_read_blind(review: Review, user: User) -> bool:
         waits_for_second_read(review)
         and review.assignee_id not in {None, user.pk}
         and user.has_perm("screening.change_review")
-        and not ever_had(review, user)
+        and not has_seen(review, user)
     )
 
 
-def ever_had(review: Review, user: User) -> bool:
-    """Say whether the person has the review or ever had it, and so has seen it."""
+def has_seen(review: Review, user: User) -> bool:
+    """Say whether the person has the review, ever had it, or saw it open."""
     # Of a list, they are read with the rows.
     return user.pk in {person.pk for person in review.had_by.all()}
 

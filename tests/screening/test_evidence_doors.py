@@ -20,6 +20,7 @@ from audit.actions import Action
 from audit.models import Audit
 from screening.models import Case, Clinic, Review
 from screening.services.review import ask_for_second_read, claim_review
+from screening.services.sight import has_seen
 from tests.screening.evidence import (
     KEY,
     KEYS,
@@ -121,6 +122,16 @@ def test_a_supervisor_gets_all_of_it(case):
 
     states = json.loads(files_in(data)["manifest.json"])["jobs"]
     assert set(states.values()) == {"whole"}
+
+
+def test_who_took_an_open_screening_away_has_seen_it(case):
+    person = make_person("supervisor", case.clinic)
+    review = of_job(answered())
+    assert not has_seen(review, person)
+
+    desk_of(person).post(page_of(case))
+
+    assert has_seen(review, person)
 
 
 def test_who_is_yet_to_read_the_case_blind_takes_nothing(case):

@@ -1,4 +1,4 @@
-"""A second reader has never had the review: who gave it up does not come back blind."""
+"""A second reader never had the review, nor saw it open: nobody comes back blind."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from audit.actions import Action
 from audit.reading import RECENT
@@ -62,6 +63,16 @@ def handed(review: Review, user: User) -> None:
     hand_over(review, user=other, to=user)
 
 
+def opened(review: Review, user: User) -> None:
+    assert desk_of(user).get(page_of(review)).status_code == 200
+
+
+def opened_as_a_job(review: Review, user: User) -> None:
+    user.user_permissions.add(Permission.objects.get(codename="view_job"))
+    page = reverse("admin:screening_job_change", args=[review.job_id])
+    assert desk_of(user).get(page).status_code == 200
+
+
 def asked_after(before: User, doctor: User, step: Any = claimed) -> Review:
     """Let one have the review and give it up; another has it and asks."""
     review = review_of()
@@ -79,11 +90,14 @@ def desk_of(user: User) -> Client:
     return client
 
 
-@pytest.mark.parametrize("step", [claimed, saved, ticked, handed])
+STEPS = [claimed, saved, ticked, handed, opened, opened_as_a_job]
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_who_ever_had_a_review_is_refused_as_its_second_reader(doctor, before, step):
     review = asked_after(before, doctor, step)
 
-    with pytest.raises(NotYours, match="You had this review before"):
+    with pytest.raises(NotYours, match="You have seen this review already"):
         send_second_read(review, user=before, risk="discuss", why="My view.")
 
     assert not SecondRead.objects.exists()
@@ -97,12 +111,37 @@ def test_who_handed_a_review_over_is_refused_too(doctor, before):
     hand_over(review, user=before, to=doctor)
     ask_for_second_read(review, user=doctor, version=1)
 
-    with pytest.raises(NotYours, match="You had this review before"):
+    with pytest.raises(NotYours, match="You have seen this review already"):
         send_second_read(review, user=before, risk="discuss", why="My view.")
 
 
-def test_the_database_takes_no_second_read_of_who_had_it(doctor, before):
-    review = asked_after(before, doctor)
+def test_who_opened_anothers_review_is_refused_too(doctor, before):
+    review = review_of()
+    claim_review(review, user=doctor)
+    opened(review, before)
+    ask_for_second_read(review, user=doctor, version=1)
+
+    with pytest.raises(NotYours, match="You have seen this review already"):
+        send_second_read(review, user=before, risk="discuss", why="My view.")
+
+
+def test_who_reads_it_blind_or_sees_the_list_alone_stays_blind(doctor, before):
+    review = review_of()
+    desk_of(before).get(LIST)
+    claim_review(review, user=doctor)
+    ask_for_second_read(review, user=doctor, version=1)
+    desk = desk_of(before)
+    assert desk.get(page_of(review)).url == page_of(review, "second_read")
+    assert desk.get(page_of(review, "second_read")).status_code == 200
+
+    send_second_read(review, user=before, risk="discuss", why="My own view.")
+
+    assert desk.get(page_of(review)).status_code == 200
+
+
+@pytest.mark.parametrize("step", [claimed, opened])
+def test_the_database_takes_no_second_read_of_who_had_it(doctor, before, step):
+    review = asked_after(before, doctor, step)
     view = {"review": review, "first_reader": doctor, "risk": "discuss", "why": "x"}
 
     with pytest.raises(DatabaseError), transaction.atomic():
@@ -192,3 +231,38 @@ def test_who_had_the_open_reviews_is_learnt_from_the_audit_log(doctor, before):
     }
     assert found == expected
     assert expected[review.pk] == {"dr-other", "dr-before", "dr-osei"}
+
+
+@pytest.mark.parametrize("step", [opened, opened_as_a_job])
+def test_who_saw_the_open_reviews_is_learnt_from_the_audit_log(doctor, before, step):
+    migration = import_module("screening.migrations.0014_seen_open")
+    review = review_of()
+    step(review, before)
+    claim_review(review, user=doctor)
+    gone = Event(
+        action=Action.RECORD_OPENED,
+        actor="user:999999",
+        job_id=review.job_id,
+        detail={"page": "review"},
+    )
+    record([gone])
+    review.had_by.remove(before)
+
+    migration.learn(apps, SimpleNamespace(connection=connection))
+
+    names = review.had_by.values_list("username", flat=True)
+    assert set(names) == {"dr-before", "dr-osei"}
+
+
+LEFT = "Nobody is left to read it second."
+
+
+def test_the_case_says_that_nobody_is_left_to_read_it(doctor, before):
+    review = asked_after(before, doctor, opened)
+
+    assert LEFT in desk_of(doctor).get(page_of(review)).text
+
+    fresh = make_reader("dr-fresh")
+    assert LEFT not in desk_of(doctor).get(page_of(review)).text
+    review.clinic.members.remove(fresh)
+    assert LEFT in desk_of(doctor).get(page_of(review)).text
