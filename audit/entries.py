@@ -127,7 +127,8 @@ def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def written_time(at: datetime) -> str:
     """Write a time as the texts have it: in UTC, to the microsecond."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    plain = at.astimezone(UTC).replace(tzinfo=None)
+    return f"{plain.isoformat(timespec='microseconds')}Z"
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from audit.proofs.notes import NoteRefused
 from audit.verifying.findings import Kind
 
 AT_ONCE = 1000
+BYTES = (bytes, memoryview, bytearray)
 
 
 class PinRefused(Exception):
@@ -62,4 +63,4 @@ def pinned(text: str, keys: Sequence[Believed]) -> list[Signed]:
 
 def as_bytes(value: object) -> bytes:
     """Return what a column of bytes holds; nothing if it holds something else."""
-    return bytes(value) if isinstance(value, bytes | memoryview | bytearray) else b""
+    return bytes(value) if isinstance(value, BYTES) else b""
