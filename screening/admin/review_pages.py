@@ -58,12 +58,14 @@ def report_in(review: Review) -> Report:
 
 def common_of(review: Review) -> dict[str, Any]:
     """Gather what the page of a case and of its report both show."""
+    evidence = evidence_lines(review.job)
     return {
         "child": child_of(review.job),
         "badge": risk_badge(review.risk),
         "listed": listed_words(review),
         "made": made_of(review.job),
-        "evidence": evidence_lines(review.job),
+        "evidence": evidence,
+        "is_weighed": any(weight for _, _, weight in evidence),
     }
 
 

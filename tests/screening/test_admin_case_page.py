@@ -133,6 +133,15 @@ def test_a_weight_is_a_bar_and_a_number_and_the_doubt_is_said(desk):
     )
 
 
+def test_where_no_weight_is_given_that_is_said_once(desk):
+    pieces = [{"type": "item", "detail": detail} for detail in ("Few words", "Points")]
+
+    words = words_of(desk.get(page_of(review_of(explainability=pieces))).text)
+
+    assert "What the draft rests on no weights given Few words Points" in words
+    assert "not given" not in words[words.index("rests on") :][:60]
+
+
 def test_a_flag_stands_at_its_field_with_the_phrase_marked_there_alone(desk):
     review = review_of(
         summary=["This looks like autism."], recommendations=["Ask about autism."]
