@@ -55,3 +55,17 @@ def test_a_case_is_readable_at_twice_the_size_and_on_a_tablet(opened, width):
 
     assert not found, "\n".join(found)
     assert opened.page.evaluate(STUCK) <= MOST_STUCK
+
+
+CUT = """() => [document.scrollingElement, document.querySelector('.results'),
+    ...document.querySelectorAll('#result_list tr[data-row] > *')]
+  .filter((each) => each.scrollWidth > each.clientWidth + 1)
+  .map((each) => each.className || each.tagName)"""
+
+
+@pytest.mark.parametrize("opened", ["worklist"], indirect=True)
+def test_nothing_of_the_worklist_is_cut_off_or_lies_over_another(opened):
+    for width in (1280, 1265, 1264, 1030, 701, 700, 521):
+        opened.page.set_viewport_size({"width": width, "height": 900})
+
+        assert opened.page.evaluate(CUT) == [], width

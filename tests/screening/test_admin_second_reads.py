@@ -265,6 +265,7 @@ def test_a_drawn_case_is_not_blind_until_somebody_has_it(doctor, second):
 
     assert desk_of(second).get(page_of(review)).status_code == 200
     claim_review(review, user=doctor)
-    assert desk_of(second).get(page_of(review)).status_code == 302
+    assert desk_of(second).get(page_of(review)).status_code == 200
+    assert desk_of(make_reader("dr-fresh")).get(page_of(review)).status_code == 302
     ask_for_second_read(review, user=doctor, version=1)
     assert Job.objects.count() == 1
