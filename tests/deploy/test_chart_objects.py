@@ -241,3 +241,19 @@ def test_without_the_operators_crds_nothing_of_theirs_is_made():
     assert not of_kind(found, "ServiceMonitor", "PrometheusRule")
     assert "monitoring.coreos.com/v1" in notes
     assert of_kind(chart.objects(values), "ServiceMonitor", "PrometheusRule")
+
+
+def test_the_links_of_alerts_lead_to_where_the_runbook_is_served():
+    values = chart.values_of(chart.VALUE_FILES[0].parent / "monitored.yaml")
+
+    [rules] = of_kind(chart.objects(values), "PrometheusRule")
+
+    links = {
+        rule["annotations"]["runbook_url"]
+        for group in rules["spec"]["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    base = "https://wiki.clinic.example/pediscreen/runbook#"
+    assert len(links) >= 12
+    assert all(link.startswith(base) for link in links), links
