@@ -11,9 +11,6 @@ from typing import Any
 
 from audit.proofs.canonical import LARGEST_INTEGER
 
-DIGITS = bytes.maketrans(b"123456789", b"000000000")
-LARGE = b"0" * len(str(LARGEST_INTEGER))
-
 
 def content_bytes(content: Any) -> bytes:
     """Write a content; before it is stored and once it is read again it is the same.
@@ -27,27 +24,29 @@ def content_bytes(content: Any) -> bytes:
     Raises:
         TypeError: it is not JSON.
     """
-    written = _ENCODER.encode(content).encode("ascii")
-    # To look for such numbers in the bytes is far quicker than to ask each value; it
-    # finds too many at worst.
-    if b".0" in written or LARGE in written.translate(DIGITS):
-        written = _ENCODER.encode(_by_value(content)).encode("ascii")
-    return written
+    return _ENCODER.encode(_by_value(content)).encode("ascii")
 
 
 def _by_value(content: Any) -> Any:
     """Take each number by its value; all else stays what it is."""
+    # Texts are most of it, and a call for each would be most of the time.
     kind = type(content)
-    if kind is str or kind is bool or content is None:
-        return content
-    if isinstance(content, dict):
-        return {name: _by_value(value) for name, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_by_value(value) for value in content]
+    if kind is dict:
+        return {
+            name: value if type(value) is str else _by_value(value)
+            for name, value in content.items()
+        }
+    if kind is list or kind is tuple:
+        return [value if type(value) is str else _by_value(value) for value in content]
+    if kind is float:
+        is_whole = content.is_integer() and abs(content) <= LARGEST_INTEGER
+        return int(content) if is_whole else content
     if kind is int:
         return content if abs(content) <= LARGEST_INTEGER else _nearest(content)
-    if kind is float and content.is_integer() and abs(content) <= LARGEST_INTEGER:
-        return int(content)
+    if isinstance(content, dict):
+        return _by_value(dict(content))
+    if isinstance(content, list | tuple):
+        return _by_value(list(content))
     return content
 
 

@@ -44,6 +44,20 @@ def test_it_is_written_as_the_document_says(content, written):
     assert content_bytes(content) == written
 
 
+class Named(dict[str, object]):
+    """An object that is none of JSON's own kind."""
+
+
+class Listed(list[object]):
+    """A list that is none of JSON's own kind."""
+
+
+def test_numbers_within_other_kinds_of_objects_and_lists_are_taken_by_value_too():
+    written = content_bytes(Named(a=Listed([1.0, Named(b=2.0)])))
+
+    assert written == b'{"a":[1,{"b":2}]}'
+
+
 def test_a_number_beyond_the_largest_float_stays_what_it_is():
     assert content_bytes([10**400]) == f"[{10**400}]".encode()
 
