@@ -6,14 +6,14 @@ import functools
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.context import recorded, request_id, surroundings
-from audit.entries import Event, Text, text_of
+from audit.entries import Event, Text, new_event_id, text_of
 from audit.insertion import insert, insert_beside
 from audit.models import Audit
 
@@ -65,7 +65,7 @@ def _texts(events: Sequence[Event]) -> list[Text]:
     return [
         text_of(
             event,
-            event_id=uuid4(),
+            event_id=new_event_id(),
             request_id=current,
             around=around,
             version=version,

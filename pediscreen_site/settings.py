@@ -197,6 +197,8 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
     DATABASES["default"]["OPTIONS"] = {
         **DATABASES["default"].get("OPTIONS", {}),
+        # What is long, such as events, is neither quoted here nor read as SQL there.
+        "server_side_binding": True,
         "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 1.5},
         "connect_timeout": 2,
         "options": "-c statement_timeout=5000 -c lock_timeout=2000 "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import Any
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,10 @@ from hypothesis import strategies as st
 from audit import meaning
 from audit.actions import Action
 from audit.context import NOWHERE, Surroundings
-from audit.entries import Event, text_of
+from audit.entries import Event, new_event_id, text_of
 from audit.proofs import canonical
 
-ID = UUID("00000000-0000-4000-8000-000000000001")
+ID = "00000000-0000-7000-8000-000000000001"
 TEXTS = st.text(max_size=8) | st.sampled_from(
     ["", "\0", "\x1e", "\n", '"', "\\", "\ud800", "é", "%s", '","v":1}']
 )
@@ -55,7 +56,7 @@ def all_at_once(event: Event, request_id: str, around: Surroundings) -> str:
     }
     fields: dict[str, Any] = {
         "v": 1,
-        "event_id": str(ID),
+        "event_id": ID,
         "occurred_at": "x",
         "type": event.action.value,
         "action": meaning.operation(event.action),
@@ -123,3 +124,21 @@ def test_what_no_event_may_hold_is_refused_wherever_it_stands(told):
     event = Event(**{"action": Action.JOB_FAILED, "actor": "user:1", **told})
 
     assert written(piece_by_piece, event, "", NOWHERE) == "not canonical"
+
+
+def test_ids_of_events_grow_with_the_time_and_none_is_made_twice():
+    begun = time.time_ns() // 1_000_000
+    made = [new_event_id() for _ in range(20_000)]
+    ended = time.time_ns() // 1_000_000
+
+    ids = [UUID(each) for each in made]
+    assert [str(each) for each in ids] == made
+    assert {(each.version, each.variant) for each in ids} == {(7, RFC_4122)}
+    assert len(set(ids)) == len(ids)
+    at = [each.int >> 80 for each in ids]
+    assert at == sorted(at)
+    assert begun <= at[0] <= at[-1] <= ended
+    varying = 0
+    for each in ids:
+        varying |= each.int ^ ids[0].int
+    assert varying & ((1 << 62) - 1) == (1 << 62) - 1, "62 bits of chance at its end"
