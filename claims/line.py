@@ -8,6 +8,7 @@ keeping         renew leases, and what else must be done every few seconds
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -125,6 +126,9 @@ class Line(Generic[Piece, Outcome]):
         """
         self._install_signal_handlers()
         self.calls = self.open()
+        # What is loaded by now is no garbage: not to be looked through for some again.
+        gc.collect()
+        gc.freeze()
         settling = self._thread("settling", self._settle_until_told)
         keeping = self._thread("keeping", self._keep_until_drained)
         logger.info("Worker %s takes work, %d at a time", self.name, self.concurrency)
@@ -135,6 +139,7 @@ class Line(Generic[Piece, Outcome]):
                 if not self._take() and burst and not self.held:
                     break
         finally:
+            gc.unfreeze()
             logger.info("Worker %s finishes %d pieces", self.name, len(self.held))
             while self.held and settling.is_alive():
                 self.slot_free.wait(0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
@@ -41,6 +42,9 @@ try:
 except ImproperlyConfigured as exc:
     refuse(f"Configuration error: {exc}")
 django_application.request_class = Utf8Request
+# What is loaded by now is no garbage: no request is to wait while it is looked through.
+gc.collect()
+gc.freeze()
 
 
 def application(
