@@ -323,6 +323,21 @@ def files(name: str) -> tuple[str, ...]:
     return tuple(given)
 
 
+def folder(name: str) -> str:
+    """Read the path of a folder; whether it is there is found out by who needs it.
+
+    Raises:
+        ImproperlyConfigured: it is a URL, or no path at all.
+    """
+    given = text(name)
+    if "://" in given or not given.isprintable():
+        raise ImproperlyConfigured(
+            f"{name} must be the path of a folder on this machine. "
+            "Set it to one, or leave it out."
+        )
+    return given
+
+
 def time_zone(name: str, default: str) -> str:
     """Read the name of a time zone.
 

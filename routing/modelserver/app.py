@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from routing.modelserver.backends import Backend
+from routing.modelserver.backends import Backend, Overloaded
 from routing.modelserver.contract import (
     MAX_BODY_BYTES,
     InvalidQuestion,
@@ -83,17 +83,27 @@ async def infer(request: web.Request) -> web.Response:
 async def call(request: web.Request) -> web.Response:
     """Answer an agent's call: the same question, in an envelope."""
     envelope = read_envelope(await _read_object(request))
-    output = await _answer(request.app, envelope.question)
+    try:
+        output = await _answer(request.app, envelope.question)
+    except InvalidQuestion as exc:
+        raise InvalidQuestion(
+            {f"payload.{name}": rules for name, rules in exc.details.items()}
+        ) from None
     return web.json_response(
         {"success": True, "request_id": envelope.request_id, "output": output}
     )
 
 
 async def health(request: web.Request) -> web.Response:
-    """Say that the server answers, and with what."""
+    """Say whether the server answers questions, and with what; 503 until it does."""
     backend = request.app[BACKEND]
     return web.json_response(
-        {"status": "ok", "backend": backend.name, "model_id": backend.model_id}
+        {
+            "status": "ok" if backend.is_ready else "not_ready",
+            "backend": backend.name,
+            "model_id": backend.model_id,
+        },
+        status=200 if backend.is_ready else 503,
     )
 
 
@@ -110,6 +120,7 @@ async def status(request: web.Request) -> web.Response:
                 meter.requests[route, "ok"] for route in INFERENCE_ROUTES
             ),
             "in_flight": meter.in_flight,
+            **backend.facts(),
         }
     )
 
@@ -117,7 +128,7 @@ async def status(request: web.Request) -> web.Response:
 async def metrics(request: web.Request) -> web.Response:
     """Give the counts to Prometheus."""
     return web.Response(
-        body=request.app[METER].render().encode(),
+        body=(request.app[METER].render() + request.app[BACKEND].metrics()).encode(),
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
     )
 
@@ -132,7 +143,7 @@ async def _read_object(request: web.Request) -> dict[str, Any]:
 async def _answer(app: web.Application, question: Question) -> dict[str, Any]:
     if app[LATENCY]:
         await asyncio.sleep(app[LATENCY])
-    return await asyncio.to_thread(app[BACKEND].infer, question)
+    return await app[BACKEND].infer(question)
 
 
 # --- Around every route ---
@@ -195,6 +206,10 @@ async def answered_in_json(
         return await handler(request)
     except InvalidQuestion as exc:
         return _refusal(422, "VALIDATION_ERROR", str(exc), exc.details)
+    except Overloaded as exc:
+        response = _refusal(503, "SERVICE_UNAVAILABLE", str(exc))
+        response.headers["Retry-After"] = str(exc.retry_after)
+        return response
     except strict_json.NotStrictJSON:
         return _refusal(400, "INVALID_PAYLOAD", "The body is not valid JSON.")
     except NotAnObject:

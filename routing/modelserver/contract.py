@@ -1,23 +1,29 @@
 """What a model server is asked, and how a question is refused. Plain Python.
 
 The native call sends ``{case_id, age_months, observations, embedding_b64, shape,
-max_new_tokens, temperature}`` and may add ``gestational_weeks``, ``milestones`` and
-``flags``. All are optional, null means absent, and unknown fields are ignored.
+max_new_tokens, temperature}`` and may add ``gestational_weeks``, ``milestones``,
+``flags`` and ``images``. All are optional, null means absent, and unknown fields are
+ignored; but raw media in a field that is not read is not passed over in silence.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from milestones.evidence import ANSWERS
+from routing.media import RAW_MEDIA_KEYS
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 MAX_ID_CHARACTERS = 128
 MAX_OBSERVATION_CHARACTERS = 20_000
 MAX_ANSWERS = 1_000
 MAX_NEW_TOKENS = 4_096
+MAX_IMAGES = 4
+IMAGE = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/]+={0,2}")
+"""The data itself, never a link: nothing is fetched."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +40,10 @@ class Question:
     flags: Mapping[str, bool] = field(default_factory=dict)
     embedding_b64: str = ""
     shape: tuple[int, int] | None = None
+    images: tuple[str, ...] = ()
+    """Data URLs, as `IMAGE` has them."""
+    unread: tuple[str, ...] = ()
+    """Fields that were sent, hold raw media, and are not read."""
     max_new_tokens: int = 256
     temperature: float = 0.0
 
@@ -74,6 +84,14 @@ def _is_shape(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(fits, value))
 
 
+def _are_images(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= MAX_IMAGES
+        and all(isinstance(url, str) and IMAGE.fullmatch(url) for url in value)
+    )
+
+
 def _are_answers(value: Any) -> bool:
     return (
         isinstance(value, dict)
@@ -107,6 +125,10 @@ _QUESTION: Fields = {
     "flags": (_are_flags, "An object of true and false."),
     "embedding_b64": (_text(MAX_BODY_BYTES), "A string."),
     "shape": (_is_shape, "A list of two whole numbers above zero."),
+    "images": (
+        _are_images,
+        "A list of at most 4 PNG or JPEG pictures, as data:image/png;base64,….",
+    ),
     "max_new_tokens": (_whole(1, MAX_NEW_TOKENS), "A whole number from 1 to 4,096."),
     "temperature": (_is_temperature, "A number from 0 to 2."),
 }
@@ -127,9 +149,12 @@ def read_question(body: Mapping[str, Any], *, within: str = "") -> Question:
         InvalidQuestion: it says which fields, and never repeats a value.
     """
     given = _check(body, _QUESTION, within)
-    if "shape" in given:
-        given["shape"] = tuple(given["shape"])
-    return Question(**given)
+    for name in ("shape", "images"):
+        if name in given:
+            given[name] = tuple(given[name])
+    media = {key.lower() for key, value in body.items() if value is not None}
+    unread = sorted(media & RAW_MEDIA_KEYS - {"images"})
+    return Question(**given, unread=tuple(unread))
 
 
 def read_envelope(body: Mapping[str, Any]) -> Envelope:

@@ -9,11 +9,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-STOP_SECONDS = 0.5
-"""How long requests under way may go on after SIGTERM or SIGINT.
-
-aiohttp waits so long for them to end, and again for them to be cancelled.
-"""
+from routing.modelserver.app import make_app
+from routing.modelserver.backends import Backend
 
 # aiohttp's own messages quote malformed requests. This logger stands outside the
 # tree, so that no logging configuration can give it a voice.
@@ -21,28 +18,50 @@ SILENT = logging.Logger("modelserver", level=logging.CRITICAL + 1)  # noqa: LOG0
 
 
 async def serve(
-    app: web.Application, *, host: str, port: int, started: Callable[[str], None]
+    backend: Backend,
+    *,
+    latency: float = 0.0,
+    host: str,
+    port: int,
+    started: Callable[[str], None],
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then stop within two seconds.
+    """Serve until SIGTERM or SIGINT; then stop once what is under way is answered.
 
-    ``started`` is told the URL once the port is open. Port 0 takes any free one.
+    ``latency`` is a wait before each inference, in seconds. ``started`` is told the URL
+    once the port is open, and the backend gets ready then. Port 0 takes any free one.
 
     Raises:
         OSError: the port cannot be listened on.
+        Unusable: the backend cannot be got ready.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     runner = web.AppRunner(
-        app, access_log=None, logger=SILENT, shutdown_timeout=STOP_SECONDS
+        make_app(backend, latency=latency),
+        access_log=None,
+        logger=SILENT,
+        # Who has hung up is not worked for.
+        handler_cancellation=True,
+        # aiohttp waits so long for handlers to end, and again for them to be cancelled.
+        shutdown_timeout=backend.stop_seconds,
     )
     await runner.setup()
+    starting = stopping = None
     try:
         await web.TCPSite(runner, host, port).start()
         address = runner.addresses[0]
         shown = f"[{host}]" if ":" in host else host
         started(f"http://{shown}:{address[1]}")
-        await stop.wait()
+        starting = asyncio.create_task(backend.start())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+        await stopping
     finally:
+        backend.stop()
+        for task in filter(None, (starting, stopping)):
+            task.cancel()
         await runner.cleanup()

@@ -32,6 +32,7 @@ READERS = {
     "database",
     "domains",
     "flag",
+    "folder",
     "hosts",
     "key",
     "networks",

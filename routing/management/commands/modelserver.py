@@ -1,4 +1,4 @@
-"""``manage.py modelserver``: answer as a model server does, without a model."""
+"""``manage.py modelserver``: answer by the reference rules, or with MedGemma."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from routing.modelserver.app import make_app
-from routing.modelserver.backends import BACKENDS, Backend
+from routing.modelserver.backends import BACKENDS, Backend, Unusable
 from routing.modelserver.server import serve
 from wire import tracing
 
@@ -36,7 +35,7 @@ def milliseconds(text: str) -> int:
 class Command(BaseCommand):
     """Needs no database and no Redis."""
 
-    help = "Run the reference model server until SIGTERM or Ctrl-C."
+    help = "Run a model server of our own until SIGTERM or Ctrl-C."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -71,10 +70,19 @@ class Command(BaseCommand):
             self.stdout.flush()
             logger.info("Model server started with backend %s", chosen.name)
 
-        app = make_app(chosen, latency=latency_ms / 1000)
         tracing.start("pedi-model-server")
         try:
-            asyncio.run(serve(app, host=host, port=port, started=started))
+            asyncio.run(
+                serve(
+                    chosen,
+                    latency=latency_ms / 1000,
+                    host=host,
+                    port=port,
+                    started=started,
+                )
+            )
+        except Unusable as exc:
+            raise CommandError(str(exc)) from None
         except OSError as exc:
             if exc.errno == errno.EADDRINUSE:
                 raise CommandError(
@@ -89,8 +97,11 @@ class Command(BaseCommand):
 
 
 def choose_backend(name: str) -> Backend:
-    """Make the backend of that name."""
+    """Make the backend of that name; why it cannot be made is one line."""
     if name not in BACKENDS:
         known = ", ".join(sorted(BACKENDS))
         raise CommandError(f'There is no backend "{name}". Known backends: {known}.')
-    return BACKENDS[name]()
+    try:
+        return BACKENDS[name]()
+    except Unusable as exc:
+        raise CommandError(str(exc)) from None

@@ -1,0 +1,172 @@
+"""Questions that came at the same time are worked on together.
+
+A batch is closed once it is full, or some milliseconds after its first question. What
+works on it is a plain function in a thread of its own: one batch at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from routing.modelserver.backends import Overloaded
+from routing.modelserver.medgemma.tally import Tally
+
+logger = logging.getLogger(__name__)
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+@dataclass(eq=False, slots=True)
+class Entry(Generic[Asked, Answer]):
+    """One question on its way through a batch; another thread may read it."""
+
+    asked: Asked
+    answer: asyncio.Future[Answer] = field(repr=False)
+    came: float = field(default_factory=time.monotonic)
+    is_wanted: bool = True
+    """False once nobody waits for the answer any more."""
+
+
+Work = Callable[[Sequence[Entry[Asked, Answer]]], Sequence[Answer]]
+
+
+class Batcher(Generic[Asked, Answer]):
+    """A bounded queue, and the one thread that works it off in batches.
+
+    It belongs to the event loop in which `run` is awaited.
+    """
+
+    def __init__(
+        self,
+        work: Work[Asked, Answer],
+        *,
+        size: int,
+        wait_seconds: float,
+        queue_size: int,
+        tally: Tally,
+    ) -> None:
+        self._work = work
+        self._size = size
+        self._wait_seconds = wait_seconds
+        self._queue_size = queue_size
+        self._tally = tally
+        self._waiting: deque[Entry[Asked, Answer]] = deque()
+        self._came = asyncio.Event()
+        self._under_way: list[Entry[Asked, Answer]] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batch")
+
+    async def ask(self, asked: Asked) -> Answer:
+        """Put a question into the queue and wait for its answer.
+
+        When the caller is cancelled the question is taken out of its batch.
+
+        Raises:
+            Overloaded: the queue is full, or the server stops.
+            Exception: what the work raised for this question alone.
+        """
+        self.check_room()
+        loop = asyncio.get_running_loop()
+        entry: Entry[Asked, Answer] = Entry(asked, loop.create_future())
+        self._waiting.append(entry)
+        self._came.set()
+        try:
+            return await entry.answer
+        finally:
+            entry.is_wanted = False
+            self._tally.queue_length = self.length()
+
+    def check_room(self) -> None:
+        """Refuse where the queue is full.
+
+        Raises:
+            Overloaded: with an estimate of when there is room.
+        """
+        if self.length() >= self._queue_size:
+            self._tally.refused["queue_full"] += 1
+            raise Overloaded("The queue is full.", retry_after=self._patience())
+
+    def length(self) -> int:
+        """Count the questions that wait for a batch."""
+        return sum(entry.is_wanted for entry in self._waiting)
+
+    async def run(self) -> None:
+        """Work off the queue, until cancelled."""
+        while True:
+            batch = await self._collected()
+            self._tally.queue_length = self.length()
+            if batch:
+                self._under_way = batch
+                await self._answered(batch)
+                self._under_way = []
+
+    def give_up(self) -> None:
+        """Refuse all that is not answered yet, and let the thread end soon."""
+        for entry in (*self._waiting, *self._under_way):
+            if not entry.answer.done():
+                self._tally.refused["stopping"] += 1
+                entry.answer.set_exception(
+                    Overloaded("The server stops.", retry_after=1)
+                )
+            entry.is_wanted = False
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _collected(self) -> list[Entry[Asked, Answer]]:
+        """Wait for a first question, then a little for others."""
+        while not self._waiting:
+            self._came.clear()
+            await self._came.wait()
+        until = time.monotonic() + self._wait_seconds
+        while self.length() < self._size and (left := until - time.monotonic()) > 0:
+            self._came.clear()
+            try:
+                await asyncio.wait_for(self._came.wait(), left)
+            except TimeoutError:
+                break
+        batch: list[Entry[Asked, Answer]] = []
+        while self._waiting and len(batch) < self._size:
+            entry = self._waiting.popleft()
+            if entry.is_wanted:
+                batch.append(entry)
+        return batch
+
+    async def _answered(self, batch: list[Entry[Asked, Answer]]) -> None:
+        """Answer each; where the work fails for a batch it is done one by one."""
+        try:
+            answers = await self._done(batch)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, its caller is told
+            if len(batch) > 1:
+                logger.warning("A batch failed: %s", type(exc).__name__)
+                self._tally.split_batches += 1
+                for entry in batch:
+                    if entry.is_wanted:
+                        await self._answered([entry])
+            elif not batch[0].answer.done():
+                batch[0].answer.set_exception(exc)
+            return
+        for entry, answer in zip(batch, answers, strict=True):
+            if not entry.answer.done():
+                entry.answer.set_result(answer)
+
+    async def _done(self, batch: list[Entry[Asked, Answer]]) -> Sequence[Answer]:
+        began = time.monotonic()
+        self._tally.queue.add(*(began - entry.came for entry in batch))
+        self._tally.batch.add(len(batch))
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, self._work, batch)
+        finally:
+            self._tally.work.add(time.monotonic() - began)
+
+    def _patience(self) -> int:
+        """Estimate in how many seconds the queue is worked off, 1 to 60."""
+        batches = math.ceil(self.length() / self._size) + bool(self._under_way)
+        return max(1, min(60, math.ceil(batches * self._tally.work.mean())))
