@@ -115,9 +115,9 @@ def test_a_host_that_is_not_ours_is_one_line():
         call_command("modelserver", host="192.0.2.1", port=0)
 
 
-@pytest.mark.parametrize("name", ["medgemma", "", "Reference"])
+@pytest.mark.parametrize("name", ["gemma", "", "Reference"])
 def test_an_unknown_backend_is_refused_with_the_known_ones(name):
-    with pytest.raises(CommandError, match=r"Known backends: reference\.$"):
+    with pytest.raises(CommandError, match=r"Known backends: medgemma, reference\.$"):
         call_command("modelserver", backend=name)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import warnings
 
 from PIL import Image
 
@@ -16,6 +15,9 @@ MAX_PIXELS = 4_000_000
 """What is shown to the model is 896 by 896."""
 
 FORMATS = ("PNG", "JPEG")
+TOO_LARGE = "At most 4,000,000 pixels, 8,192 on a side."
+# What Pillow raises for data that is damaged, besides its own errors.
+BROKEN = (OSError, ValueError, SyntaxError)
 
 
 def pictures_of(question: Question) -> list[Image.Image]:
@@ -33,24 +35,20 @@ def _picture(url: str) -> Image.Image:
         data = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise _refused("Standard base64, with padding and no white space.") from None
-    with warnings.catch_warnings():
-        # Pillow warns of a large picture, and fails for one twice as large.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as found:
-                if not declared.lower().endswith(f"/{(found.format or '').lower()}"):
-                    raise _refused("The format that its data URL says.")
-                if max(found.size) > MAX_SIDE or _pixels(found) > MAX_PIXELS:
-                    raise _refused("At most 4,000,000 pixels, 8,192 on a side.")
-                return found.convert("RGB")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
-            if isinstance(exc, InvalidQuestion):
-                raise
-            raise _refused("A whole PNG or JPEG picture.") from None
-
-
-def _pixels(picture: Image.Image) -> int:
-    return picture.size[0] * picture.size[1]
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as found:
+            if not declared.lower().endswith(f"/{(found.format or '').lower()}"):
+                raise _refused("The format that its data URL says.")
+            width, height = found.size
+            if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+                raise _refused(TOO_LARGE)
+            return found.convert("RGB")
+    except InvalidQuestion:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _refused(TOO_LARGE) from None
+    except BROKEN:
+        raise _refused("A whole PNG or JPEG picture.") from None
 
 
 def _refused(rule: str) -> InvalidQuestion:

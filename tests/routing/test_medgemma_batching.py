@@ -1,0 +1,258 @@
+"""Batches of questions, worked on by a plain function; no model is in it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from routing.modelserver.backends import Overloaded
+from routing.modelserver.medgemma.batching import Batcher
+from routing.modelserver.medgemma.tally import Tally
+
+
+class Work:
+    """Doubles numbers, and remembers each batch; it may be held up, or fail."""
+
+    def __init__(self, *, fails_at=None, seconds=0.0):
+        self.batches = []
+        self.fails_at = fails_at
+        self.seconds = seconds
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.ended_early = 0
+
+    def __call__(self, entries):
+        asked = [entry.asked for entry in entries]
+        self.batches.append(asked)
+        self.go_on.wait(10)
+        until = time.monotonic() + self.seconds
+        while time.monotonic() < until:
+            if not any(entry.is_wanted for entry in entries):
+                self.ended_early += 1
+                break
+            time.sleep(0.005)
+        if self.fails_at in asked:
+            raise ZeroDivisionError(self.fails_at)
+        return [2 * number for number in asked]
+
+
+def make(work, *, size=4, wait=0.05, queue_size=100):
+    """Return a batcher and its tally."""
+    tally = Tally()
+    batcher = Batcher(
+        work, size=size, wait_seconds=wait, queue_size=queue_size, tally=tally
+    )
+    return batcher, tally
+
+
+def run(scene, work, **limits):
+    """Play a scene with a batcher that is at work; return what it returns."""
+
+    async def main():
+        batcher, tally = make(work, **limits)
+        working = asyncio.create_task(batcher.run())
+        try:
+            return await scene(batcher), tally
+        finally:
+            work.go_on.set()
+            working.cancel()
+            batcher.give_up()
+
+    return asyncio.run(asyncio.wait_for(main(), 20))
+
+
+async def until(condition):
+    """Wait until something is so."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+# --- Together ---------------------------------------------------------------------
+
+
+def test_what_comes_together_is_worked_on_together_and_each_gets_its_own_answer():
+    work = Work()
+
+    async def scene(batcher):
+        return await asyncio.gather(*(batcher.ask(n) for n in range(10)))
+
+    answers, tally = run(scene, work, size=4)
+
+    assert answers == [2 * n for n in range(10)]
+    assert work.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert (tally.batch.total, tally.batch.count) == (10, 3)
+    assert tally.queue.count == 10
+    assert tally.work.count == 3
+
+
+def test_a_full_batch_does_not_wait_and_one_that_is_not_does():
+    work = Work()
+
+    async def scene(batcher):
+        began = time.monotonic()
+        await asyncio.gather(batcher.ask(1), batcher.ask(2))
+        full = time.monotonic() - began
+        await batcher.ask(3)
+        return full, time.monotonic() - began - full
+
+    (full, alone), _ = run(scene, work, size=2, wait=0.4)
+
+    assert full < 0.3
+    assert alone >= 0.39
+
+
+def test_what_came_while_a_batch_was_worked_on_is_the_next():
+    work = Work()
+    work.go_on.clear()
+
+    async def scene(batcher):
+        first = asyncio.create_task(batcher.ask(1))
+        await until(lambda: work.batches)
+        others = [asyncio.create_task(batcher.ask(n)) for n in (2, 3, 4)]
+        await until(lambda: batcher.length() == 3)
+        work.go_on.set()
+        return await asyncio.gather(first, *others)
+
+    answers, _ = run(scene, work)
+
+    assert answers == [2, 4, 6, 8]
+    assert work.batches == [[1], [2, 3, 4]]
+
+
+# --- Neighbours -------------------------------------------------------------------
+
+
+def test_one_that_fails_spoils_none_of_its_neighbours():
+    work = Work(fails_at=3)
+
+    async def scene(batcher):
+        return await asyncio.gather(
+            *(batcher.ask(n) for n in (1, 2, 3, 4)), return_exceptions=True
+        )
+
+    answers, tally = run(scene, work)
+
+    assert [answers[0], answers[1], answers[3]] == [2, 4, 8]
+    assert isinstance(answers[2], ZeroDivisionError)
+    assert work.batches == [[1, 2, 3, 4], [1], [2], [3], [4]]
+    assert tally.split_batches == 1
+
+
+def test_who_has_gone_before_its_batch_is_left_out_of_it():
+    work = Work()
+    work.go_on.clear()
+
+    async def scene(batcher):
+        first = asyncio.create_task(batcher.ask(1))
+        await until(lambda: work.batches)
+        gone, stays = (asyncio.create_task(batcher.ask(n)) for n in (2, 3))
+        await until(lambda: batcher.length() == 2)
+        gone.cancel()
+        await until(lambda: batcher.length() == 1)
+        work.go_on.set()
+        return await asyncio.gather(first, stays)
+
+    answers, _ = run(scene, work)
+
+    assert answers == [2, 6]
+    assert work.batches == [[1], [3]]
+
+
+def test_a_batch_that_nobody_wants_any_more_ends_early():
+    work = Work(seconds=8)
+
+    async def scene(batcher):
+        gone = asyncio.create_task(batcher.ask(1))
+        await until(lambda: work.batches)
+        gone.cancel()
+        began = time.monotonic()
+        work.seconds = 0
+        answer = await batcher.ask(2)
+        return answer, time.monotonic() - began
+
+    (answer, seconds), _ = run(scene, work)
+
+    assert answer == 4
+    assert work.ended_early == 1
+    assert seconds < 4
+
+
+# --- Bounds -----------------------------------------------------------------------
+
+
+def test_a_full_queue_refuses_and_says_when_there_may_be_room():
+    work = Work()
+    work.go_on.clear()
+
+    async def scene(batcher):
+        first = asyncio.create_task(batcher.ask(1))
+        await until(lambda: work.batches)
+        waiting = [asyncio.create_task(batcher.ask(n)) for n in (2, 3)]
+        await until(lambda: batcher.length() == 2)
+        with pytest.raises(Overloaded) as refusal:
+            await batcher.ask(4)
+        work.go_on.set()
+        return refusal.value.retry_after, await asyncio.gather(first, *waiting)
+
+    (retry_after, answers), tally = run(scene, work, queue_size=2)
+
+    assert 1 <= retry_after <= 60
+    assert answers == [2, 4, 6]
+    assert tally.refused == {"queue_full": 1}
+
+
+def test_the_wait_that_is_advised_grows_with_the_queue():
+    async def main():
+        batcher, tally = make(Work(), size=4, queue_size=24)
+        tally.work.add(2.5)
+        waiting = [asyncio.create_task(batcher.ask(n)) for n in range(24)]
+        await until(lambda: batcher.length() == 24)
+        with pytest.raises(Overloaded) as refusal:
+            batcher.check_room()
+        for task in waiting:
+            task.cancel()
+        return refusal.value.retry_after
+
+    assert asyncio.run(main()) == 15  # six batches of 2.5 s
+
+
+def test_giving_up_refuses_who_waits_and_who_is_worked_for():
+    work = Work(seconds=8)
+
+    async def scene(batcher):
+        asked = [asyncio.create_task(batcher.ask(n)) for n in (1, 2, 3)]
+        await until(lambda: work.batches)
+        batcher.give_up()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers, tally = run(scene, work, size=2)
+
+    assert [type(answer) for answer in answers] == [Overloaded] * 3
+    assert tally.refused == {"stopping": 3}
+
+
+# --- Figures ----------------------------------------------------------------------
+
+
+def test_the_figures_are_prometheus_text():
+    tally = Tally(generated_tokens=7, prompt_tokens=1900, second_tries=1)
+    tally.batch.add(3, 1)
+    tally.refused["queue_full"] += 2
+
+    text = tally.render(is_ready=True)
+
+    assert "\nmodelserver_generated_tokens_total 7\n" in text
+    assert "\nmodelserver_prompt_tokens_total 1900\n" in text
+    assert (
+        "\nmodelserver_batch_size_sum 4.000000\nmodelserver_batch_size_count 2\n"
+        in (text)
+    )
+    assert '\nmodelserver_refused_total{reason="queue_full"} 2\n' in text
+    assert "\nmodelserver_ready 1\n" in text
+    for line in text.splitlines():
+        assert line.startswith(("# HELP modelserver_", "# TYPE modelserver_", "models"))
+    assert "modelserver_ready 0\n" in tally.render(is_ready=False)
