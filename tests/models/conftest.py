@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.models.gemma.serving import TransformersServe, make_models
+from tests.models.medgemma_server import MedGemmaServer, projector_file
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +18,39 @@ def gemmas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gemmas")
     make_models(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def medgemma(
+    gemmas: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MedGemmaServer]:
+    """Our own server, with a Gemma that drafts as it should."""
+    log = tmp_path_factory.mktemp("medgemma") / "server.log"
+    with MedGemmaServer(gemmas / "drafts", log) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def babbling(
+    gemmas: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MedGemmaServer]:
+    """The same with one that says noise, another for each question.
+
+    It has a projector, takes few questions at a time, and its answers may be short.
+    """
+    folder = tmp_path_factory.mktemp("babbling")
+    shutil.copytree(gemmas / "babbles", folder / "babbles-1")
+    model = folder / "babbles-1"
+    (model / "embedding_projector.safetensors").write_bytes(projector_file())
+    limits = {
+        "MODEL_BATCH_SIZE": 8,
+        "MODEL_BATCH_WAIT_MS": 50,
+        "MODEL_QUEUE_SIZE": 16,
+        "MODEL_DEADLINE_SECONDS": 20,
+        "MODEL_MIN_NEW_TOKENS": 1,
+    }
+    with MedGemmaServer(model, folder / "server.log", **limits) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,8 +137,9 @@ class Model:
         if any(temperatures):
             processor = RowTemperatures(temperatures, self.device)
             drawing = {"do_sample": True, "logits_processor": [processor]}
-        given, width = self._padded([row.prepared for row in rows])
-        with torch.inference_mode():
+        prepared = [row.prepared for row in rows]
+        with torch.inference_mode(), self._soft_tokens(prepared):
+            given = self._padded(prepared)
             told = self._model.generate(
                 **given,
                 **drawing,
@@ -145,11 +147,8 @@ class Model:
                 max_new_tokens=max(limits),
                 stopping_criteria=[RowEnds(limits, is_wanted, self.device)],
             )
-        new = told[:, width:] if "input_ids" in given else told
-        return [
-            self._written(ids, limit)
-            for ids, limit in zip(new.tolist(), limits, strict=True)
-        ]
+        new = told[:, given["input_ids"].shape[1] :].tolist()
+        return list(map(self._written, new, limits))
 
     def check_numbers(self, prepared: Prepared) -> None:
         """Find out whether what it computes are numbers.
@@ -157,8 +156,8 @@ class Model:
         Raises:
             Unusable: they are not: the weights are damaged.
         """
-        given, _ = self._padded([prepared])
-        with torch.inference_mode():
+        with torch.inference_mode(), self._soft_tokens([prepared]):
+            given = self._padded([prepared])
             scores = self._model(**given, logits_to_keep=1).logits
         if not bool(scores.isfinite().all()):
             raise Unusable(
@@ -166,7 +165,7 @@ class Model:
                 "Its weights are damaged: fetch them again."
             )
 
-    def _padded(self, rows: Sequence[Prepared]) -> tuple[dict[str, Any], int]:
+    def _padded(self, rows: Sequence[Prepared]) -> dict[str, Any]:
         """Stand the rows side by side, each with its end at the right."""
         width = max(row.length() for row in rows)
         ids = torch.full((len(rows), width), self._padding)
@@ -185,19 +184,26 @@ class Model:
         if pixels:
             seen = torch.cat(pixels).to(self.device, self._model.dtype)
             given["pixel_values"] = seen
-        if any(row.soft is not None for row in rows):
-            given["inputs_embeds"] = self._with_soft(rows, given.pop("input_ids"))
-        return given, width
+        return given
 
-    def _with_soft(self, rows: Sequence[Prepared], ids: Any) -> Any:
-        """Look up the tokens' vectors, and put the soft ones in their places."""
-        with torch.inference_mode():
-            vectors = self._model.get_input_embeddings()(ids)
-        for number, row in enumerate(rows):
-            if row.soft is not None:
-                start = ids.shape[1] - row.length() + row.soft_at
-                vectors[number, start : start + row.soft.shape[0]] = row.soft
-        return vectors
+    @contextmanager
+    def _soft_tokens(self, rows: Sequence[Prepared]) -> Iterator[None]:
+        """Put the soft tokens where the prompt's vectors are looked up."""
+
+        def put(module: Any, asked: Any, vectors: Any) -> None:
+            width = vectors.shape[1]
+            if width == 1:  # a token that was generated
+                return
+            for number, row in enumerate(rows):
+                if row.soft is not None:
+                    start = width - row.length() + row.soft_at
+                    vectors[number, start : start + row.soft.shape[0]] = row.soft
+
+        hook = self._model.get_input_embeddings().register_forward_hook(put)
+        try:
+            yield
+        finally:
+            hook.remove()
 
     def _written(self, ids: list[int], limit: int) -> Written:
         ids = ids[:limit]
