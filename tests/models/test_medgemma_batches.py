@@ -33,15 +33,20 @@ def noise(result) -> str:
     return str(result["answer"])
 
 
+def embedded(seed: int, rows: int = 24):
+    """Make an embedding that takes up most of what the tiny model looks back at."""
+    return {"embedding_b64": floats(seed, rows), "shape": [rows, 256]}
+
+
 DIFFERENT = [
     short(observations="Points at things."),
     short(observations="Points at things, and waits. " * 40),
     short(observations="Says mama", images=[picture()]),
-    short(observations="Says mama", embedding_b64=floats(1), shape=[1, 256]),
-    short(observations="Says mama", embedding_b64=floats(2, 3), shape=[3, 256]),
+    short(observations="Says mama", **embedded(1)),
+    short(observations="Says mama", **embedded(2, 30)),
     short(max_new_tokens=3),
     short(observations="Runs.", max_new_tokens=60),
-    short(images=[picture("JPEG")], embedding_b64=floats(1)),
+    short(images=[picture("JPEG")], **embedded(3, 1)),
 ]
 """Text, pictures and embeddings of several lengths, with answers of several lengths."""
 
@@ -98,10 +103,8 @@ def test_each_has_its_own_number_of_tokens(babbling):
         pytest.param(
             {"images": [picture()]}, {"images": [picture("JPEG")] * 2}, id="pictures"
         ),
-        pytest.param(
-            {"embedding_b64": floats(1)}, {"embedding_b64": floats(2)}, id="embedding"
-        ),
-        pytest.param({}, {"embedding_b64": floats(1)}, id="an embedding or none"),
+        pytest.param(embedded(1), embedded(2), id="embedding"),
+        pytest.param({}, embedded(1), id="an embedding or none"),
     ],
 )
 def test_what_it_says_depends_on_what_it_is_given(babbling, one, other):
@@ -113,7 +116,7 @@ def test_what_it_says_depends_on_what_it_is_given(babbling, one, other):
 
 def test_with_a_projector_the_embedding_is_given_and_named(babbling):
     status = babbling.status()
-    result = babbling.result(**short(embedding_b64=floats(1)))
+    result = babbling.result(**short(**embedded(1)))
 
     assert status["inputs"] == ["text", "images", "embedding"]
     assert "projector-" in result["adapter_id"]
