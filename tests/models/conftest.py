@@ -36,7 +36,7 @@ def babbling(
 ) -> Iterator[MedGemmaServer]:
     """The same with one that says noise, another for each question.
 
-    It has a projector, takes few questions at a time, and its answers may be short.
+    It has a projector, takes twelve questions at a time, and its answers may be short.
     """
     folder = tmp_path_factory.mktemp("babbling")
     shutil.copytree(gemmas / "babbles", folder / "babbles-1")
@@ -45,7 +45,7 @@ def babbling(
     limits = {
         "MODEL_BATCH_SIZE": 8,
         "MODEL_BATCH_WAIT_MS": 50,
-        "MODEL_QUEUE_SIZE": 16,
+        "MODEL_QUEUE_SIZE": 4,
         "MODEL_DEADLINE_SECONDS": 20,
         "MODEL_MIN_NEW_TOKENS": 1,
     }

@@ -39,13 +39,11 @@ def embedded(seed: int, rows: int = 24):
 
 
 DIFFERENT = [
-    short(observations="Points at things."),
     short(observations="Points at things, and waits. " * 40),
     short(observations="Says mama", images=[picture()]),
     short(observations="Says mama", **embedded(1)),
     short(observations="Says mama", **embedded(2, 30)),
     short(max_new_tokens=3),
-    short(observations="Runs.", max_new_tokens=60),
     short(images=[picture("JPEG")], **embedded(3, 1)),
 ]
 """Text, pictures and embeddings of several lengths, with answers of several lengths."""
@@ -77,10 +75,10 @@ def test_each_has_its_own_temperature(babbling):
     drawn = greedy | {"temperature": 1.0}
 
     alone = noise(babbling.result(**greedy))
-    mixed = [noise(result) for result in babbling.results([greedy, drawn] * 4)]
+    mixed = [noise(result) for result in babbling.results([greedy, drawn] * 2)]
 
     assert set(mixed[::2]) == {alone}
-    assert len({alone, *mixed[1::2]}) == 5
+    assert len({alone, *mixed[1::2]}) == 3
 
 
 def test_each_has_its_own_number_of_tokens(babbling):
@@ -108,10 +106,11 @@ def test_each_has_its_own_number_of_tokens(babbling):
     ],
 )
 def test_what_it_says_depends_on_what_it_is_given(babbling, one, other):
-    said = [noise(babbling.result(**short(**fields))) for fields in (one, other, one)]
+    said = babbling.results([short(**fields) for fields in (one, other, one)])
 
-    assert said[0] == said[2]
-    assert said[0] != said[1]
+    first, second, third = map(noise, said)
+    assert first == third
+    assert first != second
 
 
 def test_with_a_projector_the_embedding_is_given_and_named(babbling):
@@ -137,14 +136,14 @@ def test_a_client_that_has_gone_does_not_hold_the_batch(babbling):
 
 
 def test_a_full_queue_is_503_with_the_time_to_come_again(babbling):
-    with ThreadPoolExecutor(40) as pool:
-        found = list(pool.map(lambda n: babbling.post(short()), range(40)))
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(lambda n: babbling.post(short()), range(20)))
 
     refused = [response for response in found if response.status_code != 200]
     assert {response.status_code for response in refused} == {503}
     assert {response.json()["code"] for response in refused} == {"SERVICE_UNAVAILABLE"}
     assert all(1 <= int(each.headers["Retry-After"]) <= 60 for each in refused)
-    assert len(found) - len(refused) >= 16
+    assert len(found) - len(refused) >= 12
     counted = babbling.metrics()['modelserver_refused_total{reason="queue_full"}']
     assert counted == len(refused)
     wait_until(lambda: babbling.status()["in_flight"] == 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -184,40 +185,30 @@ def test_a_batch_that_nobody_wants_any_more_ends_early():
 # --- Bounds -----------------------------------------------------------------------
 
 
-def test_a_full_queue_refuses_and_says_when_there_may_be_room():
-    work = Work()
-    work.go_on.clear()
+def test_when_all_places_are_taken_the_next_is_refused_until_one_is_free():
+    batcher, tally = make(Work(), size=2, queue_size=1)
 
-    async def scene(batcher):
-        first = asyncio.create_task(batcher.ask(1))
-        await until(lambda: work.batches)
-        waiting = [asyncio.create_task(batcher.ask(n)) for n in (2, 3)]
-        await until(lambda: batcher.length() == 2)
-        with pytest.raises(Overloaded) as refusal:
-            await batcher.ask(4)
-        work.go_on.set()
-        return refusal.value.retry_after, await asyncio.gather(first, *waiting)
+    with batcher.place(), batcher.place():
+        with batcher.place(), pytest.raises(Overloaded) as refusal, batcher.place():
+            pass
+        with batcher.place():
+            pass
 
-    (retry_after, answers), tally = run(scene, work, queue_size=2)
-
-    assert 1 <= retry_after <= 60
-    assert answers == [2, 4, 6]
+    assert refusal.value.retry_after == 1
     assert tally.refused == {"queue_full": 1}
 
 
-def test_the_wait_that_is_advised_grows_with_the_queue():
-    async def main():
-        batcher, tally = make(Work(), size=4, queue_size=24)
-        tally.work.add(2.5)
-        waiting = [asyncio.create_task(batcher.ask(n)) for n in range(24)]
-        await until(lambda: batcher.length() == 24)
-        with pytest.raises(Overloaded) as refusal:
-            batcher.check_room()
-        for task in waiting:
-            task.cancel()
-        return refusal.value.retry_after
+def test_the_wait_that_is_advised_grows_with_what_is_taken():
+    batcher, tally = make(Work(), size=4, queue_size=20)
+    tally.work.add(2.5)
 
-    assert asyncio.run(main()) == 15  # six batches of 2.5 s
+    with ExitStack() as stack:
+        for _ in range(24):
+            stack.enter_context(batcher.place())
+        with pytest.raises(Overloaded) as refusal:
+            stack.enter_context(batcher.place())
+
+    assert refusal.value.retry_after == 15  # six batches of 2.5 s
 
 
 def test_giving_up_refuses_who_waits_and_who_is_worked_for():

@@ -20,11 +20,12 @@ from routing.modelserver.medgemma.batching import Batcher, Entry
 from routing.modelserver.medgemma.drafts import Draft
 from routing.modelserver.medgemma.embeddings import WIDTH, Embedding, embedding_of
 from routing.modelserver.medgemma.pictures import pictures_of
+from routing.modelserver.medgemma.rows import Row, Written
 from routing.modelserver.medgemma.tally import Tally
 from routing.protocols import prompt
 
 if TYPE_CHECKING:
-    from routing.modelserver.medgemma.model import Model, Prepared, Row, Written
+    from routing.modelserver.medgemma.model import Model
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,8 @@ class MedGemma(Backend):
         )
         prepared = self._model.prepare(said, [picture], embedding)
         self._model.check_numbers(prepared)
-        self._model.generate([_row(prepared, WARM_UP_TOKENS, 0.0)])
+        row = Row(prepared=prepared, max_new_tokens=WARM_UP_TOKENS, temperature=0.0)
+        self._model.generate([row])
 
     # --- Questions ---
 
@@ -132,15 +134,15 @@ class MedGemma(Backend):
         if not self.is_ready:
             self._tally.refused["not_ready"] += 1
             raise Overloaded("The model is not ready yet.", retry_after=2)
-        self._batcher.check_room()
-        try:
-            async with asyncio.timeout(self._limits.deadline_seconds):
-                return await self._drafted(question)
-        except TimeoutError:
-            self._tally.refused["deadline"] += 1
-            raise Overloaded(
-                "The question was not answered in time.", retry_after=1
-            ) from None
+        with self._batcher.place():
+            try:
+                async with asyncio.timeout(self._limits.deadline_seconds):
+                    return await self._drafted(question)
+            except TimeoutError:
+                self._tally.refused["deadline"] += 1
+                raise Overloaded(
+                    "The question was not answered in time.", retry_after=1
+                ) from None
 
     async def _drafted(self, question: Question) -> dict[str, Any]:
         given = await asyncio.to_thread(self._given, question)
@@ -195,7 +197,9 @@ class MedGemma(Backend):
             raise InvalidQuestion(
                 {"observations": [f"With all else, at most {most} tokens."]}
             )
-        written = await self._batcher.ask(_row(prepared, new, question.temperature))
+        written = await self._batcher.ask(
+            Row(prepared=prepared, max_new_tokens=new, temperature=question.temperature)
+        )
         return drafts.read(written.text, is_cut_off=written.is_cut_off)
 
     def _generate(self, entries: Sequence[Entry[Row, Written]]) -> list[Written]:
@@ -225,11 +229,3 @@ class MedGemma(Backend):
     def metrics(self) -> str:
         """Count tokens, batches and waits."""
         return self._tally.render(is_ready=self.is_ready)
-
-
-def _row(prepared: Prepared, max_new_tokens: int, temperature: float) -> Row:
-    from routing.modelserver.medgemma.model import Row
-
-    return Row(
-        prepared=prepared, max_new_tokens=max_new_tokens, temperature=temperature
-    )

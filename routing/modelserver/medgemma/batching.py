@@ -11,8 +11,9 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -60,6 +61,7 @@ class Batcher(Generic[Asked, Answer]):
         self._queue_size = queue_size
         self._tally = tally
         self._waiting: deque[Entry[Asked, Answer]] = deque()
+        self._taken = 0
         self._came = asyncio.Event()
         self._under_way: list[Entry[Asked, Answer]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batch")
@@ -70,10 +72,9 @@ class Batcher(Generic[Asked, Answer]):
         When the caller is cancelled the question is taken out of its batch.
 
         Raises:
-            Overloaded: the queue is full, or the server stops.
+            Overloaded: the server stops.
             Exception: what the work raised for this question alone.
         """
-        self.check_room()
         loop = asyncio.get_running_loop()
         entry: Entry[Asked, Answer] = Entry(asked, loop.create_future())
         self._waiting.append(entry)
@@ -84,15 +85,23 @@ class Batcher(Generic[Asked, Answer]):
             entry.is_wanted = False
             self._tally.queue_length = self.length()
 
-    def check_room(self) -> None:
-        """Refuse where the queue is full.
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Keep a place for a question, however often it is asked.
+
+        There are as many as fit into the queue and one batch.
 
         Raises:
-            Overloaded: with an estimate of when there is room.
+            Overloaded: all are taken; with an estimate of when one is free.
         """
-        if self.length() >= self._queue_size:
+        if self._taken >= self._queue_size + self._size:
             self._tally.refused["queue_full"] += 1
             raise Overloaded("The queue is full.", retry_after=self._patience())
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
 
     def length(self) -> int:
         """Count the questions that wait for a batch."""
@@ -167,6 +176,6 @@ class Batcher(Generic[Asked, Answer]):
             self._tally.work.add(time.monotonic() - began)
 
     def _patience(self) -> int:
-        """Estimate in how many seconds the queue is worked off, 1 to 60."""
-        batches = math.ceil(self.length() / self._size) + bool(self._under_way)
+        """Estimate in how many seconds all that is taken is done, 1 to 60."""
+        batches = math.ceil(self._taken / self._size)
         return max(1, min(60, math.ceil(batches * self._tally.work.mean())))

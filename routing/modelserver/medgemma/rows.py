@@ -1,45 +1,46 @@
-"""What each row of a batch has of its own: its temperature, its length, its end."""
+"""A row of a batch: what is read, how it is to be answered, and what was written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from transformers import LogitsProcessor, StoppingCriteria
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """A question as the model reads it; its repr shows none of it."""
+
+    ids: Any = field(repr=False)
+    """Tokens, [n]; where soft tokens go they are padding."""
+    types: Any = field(repr=False)
+    """1 for a token of a picture, else 0; [n]."""
+    pixels: Any = field(repr=False)
+    """Pictures, [pictures, 3, side, side], or None."""
+    soft: Any = field(repr=False)
+    """Soft tokens, [rows, hidden], or None."""
+    soft_at: int
+    """The place of the first of them."""
+
+    def length(self) -> int:
+        """Count its tokens."""
+        return int(self.ids.shape[0])
 
 
-class RowTemperatures(LogitsProcessor):  # type: ignore[misc]
-    """Divides a row's scores by its temperature; at 0 only the best token is left."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A prepared question, and how it is to be answered."""
 
-    def __init__(self, temperatures: Sequence[float], device: Any) -> None:
-        given = torch.tensor(temperatures, dtype=torch.float32, device=device)
-        self._is_greedy = (given == 0).unsqueeze(1)
-        self._divisors = torch.where(given == 0, 1.0, given).unsqueeze(1)
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Return the scores, [rows, vocabulary], to draw the next tokens from."""
-        best = scores.argmax(dim=-1, keepdim=True)
-        only_best = torch.full_like(scores, -torch.inf).scatter(1, best, 0.0)
-        return torch.where(self._is_greedy, only_best, scores / self._divisors)
+    prepared: Prepared
+    max_new_tokens: int
+    temperature: float
+    """0 takes the best token each time; above, tokens are drawn."""
 
 
-class RowEnds(StoppingCriteria):  # type: ignore[misc]
-    """Ends each row at its own number of tokens, or once nobody wants it any more."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """What the model wrote for one row."""
 
-    def __init__(
-        self, limits: Sequence[int], is_wanted: Callable[[int], bool], device: Any
-    ) -> None:
-        self._limits = limits
-        self._is_wanted = is_wanted
-        self._device = device
-        self._steps = 0
-
-    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
-        """Return for each row whether it ends here."""
-        self._steps += 1
-        ended = [
-            self._steps >= limit or not self._is_wanted(row)
-            for row, limit in enumerate(self._limits)
-        ]
-        return torch.tensor(ended, device=self._device)
+    text: str = field(repr=False)
+    tokens: int
+    is_cut_off: bool
+    """It had no token left before it came to an end."""
