@@ -40,7 +40,7 @@ chromium:
 	@for tool in chromium pdftotext; do command -v $$tool > /dev/null || { \
 	  echo "$$tool is missing. On Debian: apt-get install chromium fonts-inter poppler-utils" >&2; exit 1; }; done
 
-test-models: $(VENV)/test.done $(MODELS)/models.done ## jobs to a real Gemma behind transformers serve; installs torch
+test-models: $(VENV)/test.done $(MODELS)/models.done ## a real Gemma behind transformers serve and in our own server; installs torch
 	TEST_DATABASE=sqlite MODELS_PYTHON=$(MODELS)/bin/python $(BIN)/python -m pytest tests/models -m models $(ARGS)
 
 check-deploy: $(VENV)/deploy.done ## chart, image, compose, alerts and mutual TLS, without a cluster
@@ -69,6 +69,8 @@ lock: $(VENV)/dev.done ## compile requirements/*.in into *.txt
 	for name in base prod demo test dev deploy; do \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	    --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt; done
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
+	  --no-header --no-emit-index-url requirements/modelserver.in -o requirements/modelserver.txt
 
 $(VENV)/%.done: requirements/%.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: give its name, as in make demo PYTHON=python3.11")'

@@ -14,16 +14,15 @@ from pathlib import Path
 from tests.servers import ROOT
 
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
-IGNORED = ROOT / "docker" / "Dockerfile.dockerignore"
 # Another interpreter with requirements/prod.txt installed: the image's own version.
 PYTHON = os.environ.get("IMAGE_PYTHON") or sys.executable
 
 
-def instructions() -> list[tuple[str, str]]:
-    """Return each instruction of the Dockerfile with what it is given, on one line."""
+def instructions(dockerfile: Path = DOCKERFILE) -> list[tuple[str, str]]:
+    """Return each instruction of a Dockerfile with what it is given, on one line."""
     lines = [
         line
-        for line in DOCKERFILE.read_text().splitlines()
+        for line in dockerfile.read_text().splitlines()
         if not line.lstrip().startswith("#")
     ]
     joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
@@ -31,20 +30,21 @@ def instructions() -> list[tuple[str, str]]:
     return [(name, words) for name, words in found]
 
 
-def last(name: str) -> str:
+def last(name: str, dockerfile: Path = DOCKERFILE) -> str:
     """Return what the last instruction of that name is given."""
-    return [words for found, words in instructions() if found == name][-1]
+    return [words for found, words in instructions(dockerfile) if found == name][-1]
 
 
-def entry() -> list[str]:
+def entry(dockerfile: Path = DOCKERFILE) -> list[str]:
     """Return what the image starts, with the interpreter of this machine."""
-    python, *words = json.loads(last("ENTRYPOINT"))
+    python, *words = json.loads(last("ENTRYPOINT", dockerfile))
     assert python == "python"
     return [PYTHON, *words]
 
 
-def context() -> list[str]:
+def context(dockerfile: Path = DOCKERFILE) -> list[str]:
     """List what the build is given: the files, less what .dockerignore leaves out."""
+    ignored = dockerfile.with_name("Dockerfile.dockerignore").read_text().splitlines()
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -52,14 +52,14 @@ def context() -> list[str]:
         text=True,
         check=True,
     )
-    return [path for path in listed.stdout.splitlines() if _is_given(path)]
+    return [path for path in listed.stdout.splitlines() if _is_given(path, ignored)]
 
 
-def _is_given(path: str) -> bool:
+def _is_given(path: str, ignored: list[str]) -> bool:
     """Apply the patterns in order, the last that matches a path or a folder of it."""
     given = True
     parents = [path, *(str(parent) for parent in Path(path).parents)]
-    for line in IGNORED.read_text().splitlines():
+    for line in ignored:
         pattern = line.strip()
         if not pattern or pattern.startswith("#"):
             continue
