@@ -8,6 +8,8 @@ make bench ARGS="route"        only what a failing edge costs
 make bench ARGS="audit"        only what writing the audit costs
 make bench ARGS="verify"       only verifying the log, over a million events (minutes)
 make bench ARGS="desk"         only the desk, over a million jobs (some minutes)
+make bench ARGS="modelserver"  only our own model server with a tiny Gemma, after
+                               make .venv-models/models.done; not among everything
 """
 
 from __future__ import annotations
@@ -46,6 +48,9 @@ EARLIER = {
     "worklist narrowed, 1 M jobs, ms": ("-", "-"),
     "worklist of signed, 1 M jobs, ms": ("-", "-"),
     "case page, 1 M jobs, ms": ("-", "-"),
+    "model server x 1, r/s": ("-", "-"),
+    "model server x 4, r/s": ("-", "-"),
+    "model server x 16, r/s": ("-", "-"),
 }
 
 
@@ -158,6 +163,18 @@ def desk_figures(rounds: int) -> None:
     show("case page, 1 M jobs, ms", found["case ms"], bound=150)
 
 
+def modelserver_figures(rounds: int) -> None:
+    """Measure our own model server by the size of its batches; once."""
+    from tests.benchmarks.modelserver import by_batch_size
+
+    found = by_batch_size()
+    for size, figures in found.items():
+        show(f"model server x {size}, r/s", figures["r/s"], bound=found[1]["r/s"])
+        note("tokens written a second", figures["tokens/s"])
+        note("tokens read a second", figures["prompt tokens/s"])
+        note("mean size of a batch", figures["batch"])
+
+
 FIGURES = {
     "drain": drain_figures,
     "submit": submit_figures,
@@ -166,12 +183,14 @@ FIGURES = {
     "audit": audit_figures,
     "verify": verify_figures,
     "desk": desk_figures,
+    "modelserver": modelserver_figures,
 }
+EVERYTHING = [part for part in FIGURES if part != "modelserver"]
 
 if __name__ == "__main__":
     os.environ.setdefault("TEST_DATABASE", "postgresql")
     parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("what", nargs="*", choices=list(FIGURES), default=list(FIGURES))
+    parser.add_argument("what", nargs="*", choices=list(FIGURES), default=EVERYTHING)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     sys.stdout.write(f"on {os.environ['TEST_DATABASE']}, {os.cpu_count()} cores, ")

@@ -124,6 +124,43 @@ def test_what_came_while_a_batch_was_worked_on_is_the_next():
     assert work.batches == [[1], [2, 3, 4]]
 
 
+def test_a_batch_waits_for_who_has_a_place_and_is_on_its_way():
+    work = Work()
+
+    async def scene(batcher):
+        async def asked(number, seconds):
+            with batcher.place():
+                await asyncio.sleep(seconds)
+                return await batcher.ask(number)
+
+        return await asyncio.gather(asked(1, 0), asked(2, 0.1), asked(3, 0.2))
+
+    answers, _ = run(scene, work, wait=0.001)
+
+    assert answers == [2, 4, 6]
+    assert work.batches == [[1, 2, 3]]
+
+
+def test_it_waits_no_longer_for_who_gave_up_its_place_nor_for_who_takes_too_long():
+    work = Work()
+
+    async def scene(batcher):
+        began = time.monotonic()
+        with batcher.place():
+            late = asyncio.create_task(batcher.ask(1))
+            await asyncio.sleep(0.1)
+        await late
+        first = time.monotonic() - began
+        with batcher.place(), batcher.place():
+            await batcher.ask(2)
+        return first, time.monotonic() - began - first
+
+    (gave_up, too_long), _ = run(scene, work, wait=0.001)
+
+    assert 0.09 < gave_up < 0.4
+    assert 0.45 < too_long < 1.5
+
+
 # --- Neighbours -------------------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
 """Questions that came at the same time are worked on together.
 
-A batch is closed once it is full, or some milliseconds after its first question. What
-works on it is a plain function in a thread of its own: one batch at a time.
+A batch is closed once it is full, or some milliseconds after its first question if none
+that has a place is still on its way. What works on it is a plain function in a thread
+of its own: one batch at a time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from routing.modelserver.backends import Overloaded
 from routing.modelserver.medgemma.tally import Tally
 
 logger = logging.getLogger(__name__)
+
+LONGEST_WAIT = 0.5
+"""How long a batch waits, in seconds, for questions that are on their way."""
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -102,6 +106,7 @@ class Batcher(Generic[Asked, Answer]):
             yield
         finally:
             self._taken -= 1
+            self._came.set()
 
     def length(self) -> int:
         """Count the questions that wait for a batch."""
@@ -133,8 +138,13 @@ class Batcher(Generic[Asked, Answer]):
         while not self._waiting:
             self._came.clear()
             await self._came.wait()
-        until = time.monotonic() + self._wait_seconds
-        while self.length() < self._size and (left := until - time.monotonic()) > 0:
+        began = time.monotonic()
+        while self.length() < self._size:
+            is_short = self._on_their_way() <= 0
+            wait = self._wait_seconds if is_short else LONGEST_WAIT
+            left = began + wait - time.monotonic()
+            if left <= 0:
+                break
             self._came.clear()
             try:
                 await asyncio.wait_for(self._came.wait(), left)
@@ -146,6 +156,10 @@ class Batcher(Generic[Asked, Answer]):
             if entry.is_wanted:
                 batch.append(entry)
         return batch
+
+    def _on_their_way(self) -> int:
+        """Count the questions that have a place, and are neither here nor answered."""
+        return self._taken - self.length()
 
     async def _answered(self, batch: list[Entry[Asked, Answer]]) -> None:
         """Answer each; where the work fails for a batch it is done one by one."""

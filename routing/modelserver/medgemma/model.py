@@ -58,30 +58,33 @@ class Model:
             messages, tokenize=False, add_generation_prompt=True
         )
         before, marked, after = text.partition(EMBEDDING)
-        found = self._processor(
-            text=before,
-            images=[list(pictures)] if pictures else None,
-            add_special_tokens=False,
-            return_tensors="pt",
-        )
-        ids, types = found["input_ids"][0], found["token_type_ids"][0]
+        ids, types, pixels = self._seen(before, pictures)
         soft_at, soft = ids.shape[0], None
         if marked:
             assert embedding is not None
             assert self.projector is not None
             soft = self.projector.soft_tokens(embedding)
-            rest = self._processor.tokenizer(
-                after, add_special_tokens=False, return_tensors="pt"
-            )["input_ids"][0]
-            ids = torch.cat([ids, ids.new_full((soft.shape[0],), self._padding), rest])
+            places = ids.new_full((soft.shape[0],), self._padding)
+            ids = torch.cat([ids, places, self._tokens(after)])
             types = torch.nn.functional.pad(types, (0, ids.shape[0] - soft_at))
-        return Prepared(
-            ids=ids,
-            types=types,
-            pixels=found.get("pixel_values"),
-            soft=soft,
-            soft_at=soft_at,
+        return Prepared(ids=ids, types=types, pixels=pixels, soft=soft, soft_at=soft_at)
+
+    def _tokens(self, text: str) -> Any:
+        found = self._processor.tokenizer(text, add_special_tokens=False)
+        return torch.tensor(found["input_ids"], dtype=torch.long)
+
+    def _seen(self, text: str, pictures: Sequence[Image.Image]) -> tuple[Any, Any, Any]:
+        """Return tokens, their types, and the pictures' pixels or None."""
+        if not pictures:  # the processor is slow at what it does not do then
+            ids = self._tokens(text)
+            return ids, torch.zeros_like(ids), None
+        found = self._processor(
+            text=text,
+            images=[list(pictures)],
+            add_special_tokens=False,
+            return_tensors="pt",
         )
+        return found["input_ids"][0], found["token_type_ids"][0], found["pixel_values"]
 
     def generate(
         self, rows: Sequence[Row], is_wanted: Callable[[int], bool] = lambda row: True
