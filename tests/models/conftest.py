@@ -34,12 +34,12 @@ def medgemma(
 def babbling(
     gemmas: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MedGemmaServer]:
-    """The same with one that says noise, another for each question.
+    """The same with one that says noise, another for each question, all of it read.
 
     It has a projector, takes twelve questions at a time, and its answers may be short.
     """
     folder = tmp_path_factory.mktemp("babbling")
-    shutil.copytree(gemmas / "babbles", folder / "babbles-1")
+    shutil.copytree(gemmas / "ponders", folder / "babbles-1")
     model = folder / "babbles-1"
     (model / "embedding_projector.safetensors").write_bytes(projector_file())
     limits = {

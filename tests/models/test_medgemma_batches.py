@@ -96,7 +96,9 @@ def test_each_has_its_own_number_of_tokens(babbling):
     ("one", "other"),
     [
         pytest.param(
-            {"observations": "Points."}, {"observations": "Waits."}, id="text"
+            {"observations": "Points. " * 200},
+            {"observations": "Waits. " * 200},
+            id="text",
         ),
         pytest.param(
             {"images": [picture()]}, {"images": [picture("JPEG")] * 2}, id="pictures"

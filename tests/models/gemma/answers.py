@@ -28,5 +28,9 @@ ANSWERS: dict[str, str | None] = {
     "is-silent": "",
     "is-cut-short": _fenced(DRAFT)[:120],
     "babbles": None,
+    "ponders": None,
 }
 """``None`` was taught nothing."""
+
+LOOKS_BACK = "ponders"
+"""This one looks back at all that it was told, and not at some dozen tokens only."""

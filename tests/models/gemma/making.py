@@ -5,6 +5,7 @@ tokenizer to learn from comes in on the standard input.
 
 A model is taught one answer in a few seconds, whatever stands before it: its attention
 reaches back over some dozen tokens only, and in those it has seen nothing but noise.
+One that is taught nothing looks back at all, as every sixth layer of MedGemma does.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from transformers.models.gemma3.image_processing_pil_gemma3 import (
     Gemma3ImageProcessorPil,
 )
 
-from tests.models.gemma.answers import ANSWERS
+from tests.models.gemma.answers import ANSWERS, LOOKS_BACK
 
 SPECIAL = ["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>"]
 OF_IMAGES = {
@@ -69,8 +70,11 @@ def tokenizer_from(text: str) -> PreTrainedTokenizerFast:
     )
 
 
-def untaught(tokens: PreTrainedTokenizerFast) -> Gemma3ForConditionalGeneration:
+def untaught(
+    tokens: PreTrainedTokenizerFast, *, looks_back: bool
+) -> Gemma3ForConditionalGeneration:
     """Make a Gemma 3 of random weights: MedGemma's shape, a millionth of its size."""
+    last_layer = "full_attention" if looks_back else "sliding_attention"
     end = tokens.convert_tokens_to_ids("<end_of_turn>")
     config = Gemma3Config(
         text_config=Gemma3TextConfig(
@@ -84,7 +88,7 @@ def untaught(tokens: PreTrainedTokenizerFast) -> Gemma3ForConditionalGeneration:
             query_pre_attn_scalar=32,
             max_position_embeddings=CONTEXT,
             sliding_window=WINDOW,
-            layer_types=["sliding_attention", "sliding_attention"],
+            layer_types=["sliding_attention", last_layer],
             pad_token_id=tokens.pad_token_id,
             bos_token_id=tokens.bos_token_id,
             eos_token_id=tokens.eos_token_id,
@@ -164,7 +168,7 @@ def main(folder: Path, text: str) -> None:
     )
     for name, answer in ANSWERS.items():
         torch.manual_seed(7)
-        model = untaught(tokens)
+        model = untaught(tokens, looks_back=name == LOOKS_BACK)
         if answer is not None:
             teach(model, tokens, answer)
         model.save_pretrained(folder / name)
