@@ -1,0 +1,54 @@
+"""Our own server says, token for token, what transformers' own server says."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from routing.modelserver.contract import Question
+from routing.modelserver.medgemma import conversation, drafts
+from tests.models.test_medgemma_answers import picture
+from tests.models.test_medgemma_batches import noise
+
+pytestmark = pytest.mark.models
+
+TOKENS = 24
+WORDS = "Points at things, and waits. " * 30
+
+
+def said_by_transformers(served, images: list[str]) -> str:
+    """Ask `transformers serve` what our server asks, the second time that it does."""
+    question = Question(observations=WORDS)
+    first = conversation.messages(
+        question, pictures=len(images), has_embedding=False, not_given=()
+    )
+    problem = drafts.read("", is_cut_off=True).problem
+    rules, user = conversation.told_what_was_wrong(first, problem)
+    content = [part for part in user["content"] if part["type"] == "text"]
+    content += [{"type": "image_url", "image_url": {"url": url}} for url in images]
+    response = requests.post(
+        f"{served.url}/v1/chat/completions",
+        json={
+            "model": "ponders",
+            "messages": [rules, user | {"content": content}],
+            "temperature": 0,
+            "max_tokens": TOKENS,
+        },
+        timeout=60,
+    )
+    assert response.status_code == 200, response.text
+    return str(response.json()["choices"][0]["message"]["content"])
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        pytest.param([], id="text"),
+        pytest.param([picture()], id="a picture"),
+        pytest.param([picture(), picture("JPEG")], id="two pictures"),
+    ],
+)
+def test_it_says_what_transformers_says(served, babbling, images):
+    ours = babbling.result(observations=WORDS, images=images, max_new_tokens=TOKENS)
+
+    assert noise(ours) == said_by_transformers(served, images)
