@@ -24,8 +24,10 @@ OURS = compose.ours()
 VERSION = (ROOT / "pediscreen_site" / "settings.py").read_text()
 ONE_SHOT = {"secrets", "migrate"}
 # What the variables that anybody may give compose are for is said in these.
-PROFILES = ["gpu", "mtls"]
-GIVEN = {"HOST_NAME", "HF_TOKEN", "COMPOSE_PROFILES"}
+PROFILES = ["gpu", "medgemma", "mtls"]
+GIVEN = {"HOST_NAME", "HF_TOKEN", "COMPOSE_PROFILES", "MODELS_FOLDER"}
+# Two images have our code: one for all, and one with what MedGemma runs on.
+WITH_OUR_CODE = {**OURS, "medgemma": SERVICES["medgemma"]}
 
 
 def volumes(service: dict[str, Any]) -> dict[str, str]:
@@ -54,12 +56,13 @@ def test_all_of_it_is_there():
     }
     assert set(SERVICES) - set(OURS) == {
         *["postgres", "redis", "otel-collector", "prometheus", "grafana"],
-        *["nginx", "vllm"],
+        *["nginx", "vllm", "medgemma"],
     }
     profiles = {name: each.get("profiles") for name, each in SERVICES.items()}
     assert {name: found for name, found in profiles.items() if found} == {
         "nginx": ["mtls"],
         "vllm": ["gpu"],
+        "medgemma": ["medgemma"],
     }
 
 
@@ -75,11 +78,12 @@ def test_our_image_is_of_the_version_that_the_settings_say():
     [version] = re.findall(r'^VERSION = "(.+)"', VERSION, re.M)
 
     assert {each["image"] for each in OURS.values()} == {f"{compose.OURS}{version}"}
+    assert SERVICES["medgemma"]["image"] == f"pediscreen-modelserver:{version}"
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", WITH_OUR_CODE)
 def test_a_service_of_ours_runs_a_role_and_is_allowed_nothing_more(name):
-    service = OURS[name]
+    service = WITH_OUR_CODE[name]
 
     assert service["command"][0] in ROLES
     assert service["read_only"] is True
@@ -90,9 +94,9 @@ def test_a_service_of_ours_runs_a_role_and_is_allowed_nothing_more(name):
     assert "privileged" not in service
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", WITH_OUR_CODE)
 def test_a_variable_of_a_service_of_ours_is_one_that_the_settings_read(name):
-    assert set(OURS[name].get("environment", {})) <= set(variables())
+    assert set(WITH_OUR_CODE[name].get("environment", {})) <= set(variables())
 
 
 def test_a_variable_that_may_be_given_is_a_setting_or_said_to_be_more():
@@ -140,7 +144,7 @@ def test_only_who_needs_a_secret_is_given_it():
     }
 
     assert holders == {
-        "settings": set(OURS),
+        "settings": set(WITH_OUR_CODE),
         "audit": {"secrets", "worker"},
         "passwords": {"secrets", "postgres", "redis", "prometheus", "grafana"},
     }
