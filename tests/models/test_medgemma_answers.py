@@ -35,8 +35,18 @@ RECORD = {
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (40, 30)) -> str:
     """Draw a picture, as a data URL."""
+    return as_url(Image.new("RGB", size, "navy"), kind)
+
+
+def shades(kind: str = "PNG") -> list[str]:
+    """Draw two pictures of which no two parts are alike."""
+    drawn = (Image.linear_gradient("L"), Image.radial_gradient("L"))
+    return [as_url(each, kind) for each in drawn]
+
+
+def as_url(drawn: Image.Image, kind: str) -> str:
     to = io.BytesIO()
-    Image.new("RGB", size, "navy").save(to, kind)
+    drawn.save(to, kind)
     encoded = base64.b64encode(to.getvalue()).decode()
     return f"data:image/{kind.lower()};base64,{encoded}"
 

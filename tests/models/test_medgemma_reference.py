@@ -7,12 +7,12 @@ import requests
 
 from routing.modelserver.contract import Question
 from routing.modelserver.medgemma import conversation, drafts
-from tests.models.test_medgemma_answers import picture
+from tests.models.test_medgemma_answers import shades
 from tests.models.test_medgemma_batches import noise
 
 pytestmark = pytest.mark.models
 
-TOKENS = 24
+TOKENS = 48
 WORDS = "Points at things, and waits. " * 30
 
 
@@ -44,8 +44,8 @@ def said_by_transformers(served, images: list[str]) -> str:
     "images",
     [
         pytest.param([], id="text"),
-        pytest.param([picture()], id="a picture"),
-        pytest.param([picture(), picture("JPEG")], id="two pictures"),
+        pytest.param(shades()[1:], id="a picture"),
+        pytest.param(shades(), id="two pictures"),
     ],
 )
 def test_it_says_what_transformers_says(served, babbling, images):

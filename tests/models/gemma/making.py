@@ -14,7 +14,14 @@ import sys
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import (
     Gemma3Config,
     Gemma3ForConditionalGeneration,
@@ -58,6 +65,10 @@ def tokenizer_from(text: str) -> PreTrainedTokenizerFast:
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         ),
+    )
+    # As Gemma's own does where it is not told to leave that to the template.
+    learned.post_processor = processors.TemplateProcessing(
+        single="<bos> $A", special_tokens=[("<bos>", learned.token_to_id("<bos>"))]
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=learned,
@@ -107,6 +118,9 @@ def untaught(
         image_token_index=tokens.image_token_id,
     )
     model = Gemma3ForConditionalGeneration(config)
+    if looks_back:  # pictures are projected to nothing until something is learned
+        projection = model.model.multi_modal_projector.mm_input_projection_weight
+        torch.nn.init.normal_(projection, std=0.1)
     model.generation_config = GenerationConfig(
         do_sample=True,
         top_k=64,
