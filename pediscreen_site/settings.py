@@ -252,18 +252,13 @@ MODEL_RESPONSE_MAX_BYTES = whole_number(
     "MODEL_RESPONSE_MAX_BYTES", 1 << 20, minimum=1024, maximum=1 << 26
 )
 HEALTH_CHECK_SECONDS = number("HEALTH_CHECK_SECONDS", 10, minimum=0.2, maximum=3600)
-
-# --- Our own model server: manage.py modelserver -------------------------------
-
 MODEL_SERVER_PORT = whole_number("MODEL_SERVER_PORT", 8000, minimum=1, maximum=65_535)
 MEDGEMMA_MODEL_PATH = folder("MEDGEMMA_MODEL_PATH")
 MODEL_BATCH_SIZE = whole_number("MODEL_BATCH_SIZE", 8, minimum=1, maximum=256)
 MODEL_BATCH_WAIT_MS = number("MODEL_BATCH_WAIT_MS", 10, minimum=0, maximum=1000)
 MODEL_QUEUE_SIZE = whole_number("MODEL_QUEUE_SIZE", 64, minimum=1, maximum=10_000)
 MODEL_DEADLINE_SECONDS = number("MODEL_DEADLINE_SECONDS", 60, minimum=0.1, maximum=3600)
-MODEL_MIN_NEW_TOKENS = whole_number(
-    "MODEL_MIN_NEW_TOKENS", 1024, minimum=1, maximum=4096
-)
+MODEL_MIN_TOKENS = whole_number("MODEL_MIN_TOKENS", 1024, minimum=1, maximum=4096)
 
 # --- Agents and tasks ---------------------------------------------------------
 

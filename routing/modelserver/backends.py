@@ -43,7 +43,7 @@ class Backend:
         """
 
     def stop(self) -> None:
-        """Learn that the server stops: nothing new comes."""
+        """Learn, in the event loop, that the server stops: nothing new comes."""
 
     async def infer(self, question: Question) -> dict[str, Any]:
         """Return a result in the result vocabulary.

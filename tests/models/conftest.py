@@ -47,7 +47,7 @@ def babbling(
         "MODEL_BATCH_WAIT_MS": 50,
         "MODEL_QUEUE_SIZE": 4,
         "MODEL_DEADLINE_SECONDS": 20,
-        "MODEL_MIN_NEW_TOKENS": 1,
+        "MODEL_MIN_TOKENS": 1,
     }
     with MedGemmaServer(model, folder / "server.log", **limits) as server:
         yield server

@@ -112,7 +112,7 @@ def test_a_model_that_cannot_be_used_stops_the_start_and_names_the_setting(
 
 
 def test_on_sigterm_what_was_taken_is_answered_and_then_it_ends(gemmas, tmp_path):
-    limits = {"MODEL_BATCH_SIZE": 1, "MODEL_MIN_NEW_TOKENS": 1}
+    limits = {"MODEL_BATCH_SIZE": 1, "MODEL_MIN_TOKENS": 1}
     asked = {"observations": "zq-quokka", "max_new_tokens": 60}
     with (
         MedGemmaServer(gemmas / "babbles", tmp_path / "log", **limits) as server,

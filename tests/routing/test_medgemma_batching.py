@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import weakref
 from contextlib import ExitStack
 
 import pytest
@@ -178,6 +179,30 @@ def test_one_that_fails_spoils_none_of_its_neighbours():
     assert isinstance(answers[2], ZeroDivisionError)
     assert work.batches == [[1, 2, 3, 4], [1], [2], [3], [4]]
     assert tally.split_batches == 1
+
+
+def test_what_a_failed_batch_held_in_memory_is_free_when_it_is_done_one_by_one():
+    class Tensor:
+        """Stands for the memory that was too small."""
+
+    held, found = [], []
+
+    def work(entries):
+        found.extend(each() for each in held)
+        taken = Tensor()
+        held.append(weakref.ref(taken))
+        if len(entries) > 1:
+            raise MemoryError
+        return [entries[0].asked]
+
+    async def scene(batcher):
+        return await asyncio.gather(batcher.ask(1), batcher.ask(2))
+
+    work.go_on = threading.Event()
+    answers, _ = run(scene, work)
+
+    assert answers == [1, 2]
+    assert found == [None, None, None]
 
 
 def test_who_has_gone_before_its_batch_is_left_out_of_it():

@@ -15,9 +15,7 @@ from milestones.checklist import checklist
 from milestones.rules import adapter_id, assess
 from routing.modelserver.app import make_app
 from routing.modelserver.backends import (
-    BACKENDS,
     Backend,
-    Overloaded,
     ReferenceBackend,
 )
 from routing.modelserver.contract import MAX_BODY_BYTES
@@ -44,21 +42,6 @@ class BrokenBackend(Backend):
 
     async def infer(self, question):
         raise RuntimeError(question.observations)
-
-
-class BusyBackend(BrokenBackend):
-    """Is not ready, and takes nothing."""
-
-    is_ready = False
-
-    async def infer(self, question):
-        raise Overloaded("The queue is full.", retry_after=7)
-
-    def facts(self):
-        return {"device": "abacus"}
-
-    def metrics(self):
-        return "modelserver_ready 0\n"
 
 
 def ask(method, path, *, backend=None, latency=0.0, **kwargs):
@@ -377,25 +360,6 @@ def test_a_failing_backend_is_500_and_says_nothing_of_the_child(caplog):
     assert "RuntimeError" in caplog.text
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"images": ["data:image/png;base64,AAAA"]},
-        {"image_ref": SECRET},
-        {"Video": {"x": SECRET}},
-    ],
-)
-def test_the_rules_say_that_they_read_no_picture_and_no_other_media(body):
-    status, answer = post("/infer", body)
-
-    assert status == 200
-    assert {
-        "type": "images",
-        "detail": "not used by the reference rules",
-    } in answer["result"]["explainability"]
-    assert SECRET not in json.dumps(answer)
-
-
 # --- Silence ---
 
 
@@ -414,32 +378,3 @@ def test_the_logger_given_to_the_http_server_is_silent(caplog):
     SILENT.critical("malformed request: %s", SECRET)
 
     assert SECRET not in caplog.text
-
-
-# --- What a backend says of itself ---
-
-
-def test_a_backend_that_is_not_ready_is_not_healthy():
-    status, _, answer = ask("GET", "/health", backend=BusyBackend())
-
-    assert status == 503
-    assert answer == {"status": "not_ready", "backend": "broken", "model_id": "none"}
-
-
-def test_a_backend_that_takes_nothing_now_says_when_to_come_again():
-    status, headers, answer = ask("POST", "/infer", json={}, backend=BusyBackend())
-
-    assert (status, headers["Retry-After"]) == (503, "7")
-    assert answer["code"] == "SERVICE_UNAVAILABLE"
-
-
-def test_status_and_metrics_hold_what_the_backend_adds():
-    status = ask("GET", "/status", backend=BusyBackend())[2]
-    text = ask("GET", "/metrics", backend=BusyBackend())[2].decode()
-
-    assert status["device"] == "abacus"
-    assert text.endswith("modelserver_request_seconds_count 0\nmodelserver_ready 0\n")
-
-
-def test_the_backends_are_the_rules_and_medgemma():
-    assert list(BACKENDS) == ["medgemma", "reference"]

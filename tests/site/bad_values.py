@@ -129,7 +129,7 @@ BAD: dict[str, list[str]] = {
     "MODEL_BATCH_WAIT_MS": numbers("0", "1000"),
     "MODEL_QUEUE_SIZE": numbers("1", "10000", whole=True),
     "MODEL_DEADLINE_SECONDS": numbers("0.1", "3600"),
-    "MODEL_MIN_NEW_TOKENS": numbers("1", "4096", whole=True),
+    "MODEL_MIN_TOKENS": numbers("1", "4096", whole=True),
     "SECOND_READ_CONFIDENCE": [*BAD_SHARES],
     "SECOND_READ_SHARE": [*BAD_SHARES],
     "RETAIN_CASE_DAYS": numbers("0", "36500", whole=True),

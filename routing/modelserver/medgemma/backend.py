@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -106,8 +105,7 @@ class MedGemma(Backend):
 
     def stop(self) -> None:
         """Answer what was taken, as far as time allows; then refuse the rest."""
-        with contextlib.suppress(RuntimeError):  # no loop: nothing was taken
-            asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._batcher.give_up)
+        asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._batcher.give_up)
 
     def _warm_up(self) -> None:
         """Use each part of the model once.

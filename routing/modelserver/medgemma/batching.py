@@ -163,21 +163,31 @@ class Batcher(Generic[Asked, Answer]):
 
     async def _answered(self, batch: list[Entry[Asked, Answer]]) -> None:
         """Answer each; where the work fails for a batch it is done one by one."""
+        failure = await self._tried(batch)
+        if failure is None:
+            return
+        if len(batch) == 1:
+            if not batch[0].answer.done():
+                batch[0].answer.set_exception(failure)
+            return
+        logger.warning("A batch failed: %s", type(failure).__name__)
+        self._tally.split_batches += 1
+        # Its traceback holds the memory that was too small for all of them.
+        del failure
+        for entry in batch:
+            if entry.is_wanted:
+                await self._answered([entry])
+
+    async def _tried(self, batch: list[Entry[Asked, Answer]]) -> Exception | None:
+        """Answer each, or return why the work failed."""
         try:
             answers = await self._done(batch)
         except Exception as exc:  # noqa: BLE001 - whatever it is, its caller is told
-            if len(batch) > 1:
-                logger.warning("A batch failed: %s", type(exc).__name__)
-                self._tally.split_batches += 1
-                for entry in batch:
-                    if entry.is_wanted:
-                        await self._answered([entry])
-            elif not batch[0].answer.done():
-                batch[0].answer.set_exception(exc)
-            return
+            return exc
         for entry, answer in zip(batch, answers, strict=True):
             if not entry.answer.done():
                 entry.answer.set_result(answer)
+        return None
 
     async def _done(self, batch: list[Entry[Asked, Answer]]) -> Sequence[Answer]:
         began = time.monotonic()

@@ -43,6 +43,6 @@ def load() -> MedGemma:
             batch_wait_ms=settings.MODEL_BATCH_WAIT_MS,
             queue_size=settings.MODEL_QUEUE_SIZE,
             deadline_seconds=settings.MODEL_DEADLINE_SECONDS,
-            min_new_tokens=settings.MODEL_MIN_NEW_TOKENS,
+            min_new_tokens=settings.MODEL_MIN_TOKENS,
         ),
     )
