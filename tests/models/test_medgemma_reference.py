@@ -1,14 +1,20 @@
-"""Our own server says, token for token, what transformers' own server says."""
+"""Our own server reads and says, token for token, what transformers itself does."""
 
 from __future__ import annotations
+
+import json
+import os
+import subprocess
 
 import pytest
 import requests
 
 from routing.modelserver.contract import Question
 from routing.modelserver.medgemma import conversation, drafts
+from tests.models.gemma.serving import ENVIRONMENT, program
 from tests.models.test_medgemma_answers import shades
 from tests.models.test_medgemma_batches import noise
+from tests.servers import ROOT
 
 pytestmark = pytest.mark.models
 
@@ -52,3 +58,27 @@ def test_it_says_what_transformers_says(served, babbling, images):
     ours = babbling.result(observations=WORDS, images=images, max_new_tokens=TOKENS)
 
     assert noise(ours) == said_by_transformers(served, images)
+
+
+def test_a_batch_is_what_the_processor_makes_of_it(gemmas):
+    done = subprocess.run(
+        [
+            program("python"),
+            "-m",
+            "tests.models.compared_rows",
+            str(gemmas / "ponders"),
+        ],
+        cwd=ROOT,
+        env=os.environ | ENVIRONMENT,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    assert json.loads(done.stdout) == {
+        "input_ids": True,
+        "attention_mask": True,
+        "token_type_ids": True,
+        "pixel_values": True,
+    }

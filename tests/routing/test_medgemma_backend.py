@@ -146,6 +146,23 @@ def test_a_third_time_it_is_not_asked_and_nothing_of_it_is_logged(caplog):
     assert SECRET not in caplog.text
 
 
+def test_where_a_second_question_would_be_too_long_the_first_answer_is_the_last():
+    parrot = Parrot("What a lovely child!")
+    parrot.prepare = lambda *given: longer(parrot, *given)
+
+    result, _ = infer(parrot, Question(max_new_tokens=1100))
+
+    assert result["answer"] == "What a lovely child!"
+    assert len(parrot.heard) == 2
+    assert len(parrot.asked) == 1
+
+
+def longer(parrot, messages, pictures, embedding):
+    """Prepare a question that is longer each time."""
+    parrot.length = 900 + len(parrot.heard)
+    return Parrot.prepare(parrot, messages, pictures, embedding)
+
+
 def test_a_short_limit_of_old_callers_is_raised_and_a_long_one_kept():
     parrot = Parrot(WHOLE, length=10)
 

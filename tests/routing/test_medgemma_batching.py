@@ -273,18 +273,19 @@ def test_the_wait_that_is_advised_grows_with_what_is_taken():
     assert refusal.value.retry_after == 15  # six batches of 2.5 s
 
 
-def test_giving_up_refuses_who_waits_and_who_is_worked_for():
+def test_giving_up_refuses_who_waits_who_is_worked_for_and_who_comes_late():
     work = Work(seconds=8)
 
     async def scene(batcher):
         asked = [asyncio.create_task(batcher.ask(n)) for n in (1, 2, 3)]
         await until(lambda: work.batches)
         batcher.give_up()
+        asked.append(batcher.ask(4))
         return await asyncio.gather(*asked, return_exceptions=True)
 
     answers, tally = run(scene, work, size=2)
 
-    assert [type(answer) for answer in answers] == [Overloaded] * 3
+    assert [type(answer) for answer in answers] == [Overloaded] * 4
     assert tally.refused == {"stopping": 3}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -148,7 +149,9 @@ class MedGemma(Backend):
         if draft.problem:
             self._tally.second_tries += 1
             again = conversation.told_what_was_wrong(given.messages, draft.problem)
-            draft = await self._asked(question, given, again)
+            # A few words more may be too many; then the first answer is the last.
+            with contextlib.suppress(InvalidQuestion):
+                draft = await self._asked(question, given, again)
         if draft.problem:
             self._tally.unusable_answers += 1
             logger.warning("No usable answer. %s", draft.problem)

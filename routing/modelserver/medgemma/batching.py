@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 LONGEST_WAIT = 0.5
 """How long a batch waits, in seconds, for questions that are on their way."""
 
+STOPPING = "The server stops."
+
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
@@ -66,6 +68,7 @@ class Batcher(Generic[Asked, Answer]):
         self._tally = tally
         self._waiting: deque[Entry[Asked, Answer]] = deque()
         self._taken = 0
+        self._is_over = False
         self._came = asyncio.Event()
         self._under_way: list[Entry[Asked, Answer]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batch")
@@ -79,6 +82,8 @@ class Batcher(Generic[Asked, Answer]):
             Overloaded: the server stops.
             Exception: what the work raised for this question alone.
         """
+        if self._is_over:
+            raise Overloaded(STOPPING, retry_after=1)
         loop = asyncio.get_running_loop()
         entry: Entry[Asked, Answer] = Entry(asked, loop.create_future())
         self._waiting.append(entry)
@@ -124,12 +129,11 @@ class Batcher(Generic[Asked, Answer]):
 
     def give_up(self) -> None:
         """Refuse all that is not answered yet, and let the thread end soon."""
+        self._is_over = True
         for entry in (*self._waiting, *self._under_way):
             if not entry.answer.done():
                 self._tally.refused["stopping"] += 1
-                entry.answer.set_exception(
-                    Overloaded("The server stops.", retry_after=1)
-                )
+                entry.answer.set_exception(Overloaded(STOPPING, retry_after=1))
             entry.is_wanted = False
         self._thread.shutdown(wait=False, cancel_futures=True)
 
