@@ -81,4 +81,5 @@ def test_a_batch_is_what_the_processor_makes_of_it(gemmas):
         "attention_mask": True,
         "token_type_ids": True,
         "pixel_values": True,
+        "one beginning": True,
     }
