@@ -13,13 +13,20 @@ demo: $(VENV)/demo.done ## run the main job on embedded parts, and leave it runn
 
 test: test-sqlite test-postgresql ## the whole suite, on SQLite and on PostgreSQL
 
-# Processes that are tried with each other and with model servers: with PostgreSQL alone.
+# Processes that are tried with each other and with model servers, and each page for each
+# role: with PostgreSQL alone.
 TALKING := $(patsubst %,tests/system/test_%.py,agents circuits consents json_lines metrics model_faults \
-  pull_agents redis_faults replay rolling_restart schemathesis tasks traces webhooks) tests/models
+  pull_agents redis_faults replay rolling_restart schemathesis tasks traces webhooks) tests/models \
+  tests/site/test_roles.py tests/site/test_audit_walk.py
 # What asks no database, or the same of any: with SQLite alone.
 ALONE := tests/milestones tests/wire tests/audit/proofs tests/test_architecture.py \
-  tests/test_completeness.py tests/screening/test_documents_pdf.py \
-  $(patsubst %,tests/site/test_%.py,logs role_words settings)
+  tests/test_completeness.py $(wildcard tests/consent/test_decision*.py tests/routing/test_medgemma_*.py \
+  tests/routing/test_modelserver*.py tests/routing/test_policy*.py tests/routing/test_protocol_*.py \
+  tests/screening/test_documents_*.py) \
+  $(patsubst %,tests/agreement/test_%.py,cells charts figures findings kinds looks) \
+  $(patsubst %,tests/routing/test_%.py,endpoints llamacpp) tests/people/test_pure.py \
+  $(patsubst %,tests/screening/test_%.py,reports results webhooks_callbacks webhooks_signing) \
+  $(patsubst %,tests/site/test_%.py,certificates logs role_words settings)
 
 test-sqlite: $(VENV)/test.done
 	TEST_DATABASE=sqlite $(BIN)/python -m pytest -n 3 --dist loadfile $(TALKING:%=--ignore=%) $(ARGS)
