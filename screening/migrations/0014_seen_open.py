@@ -1,6 +1,7 @@
 """Who saw a review open does not read it second either.
 
-For reviews that are open it is learnt from the audit log.
+For reviews that are open it is learnt from the audit log. Of those that are signed nobody
+asks who has seen them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ def learn(apps, schema_editor):
     User = apps.get_model(settings.AUTH_USER_MODEL)
     known = set(User.objects.using(using).values_list("pk", flat=True))
     seen = Review.had_by.through.objects.using(using)
+    seen.exclude(review__state="REQUIRES_REVIEW").delete()
     still_open = Review.objects.using(using).filter(state="REQUIRES_REVIEW")
     rows = list(still_open.values_list("pk", "job_id"))
     for start in range(0, len(rows), 500):

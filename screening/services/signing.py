@@ -115,6 +115,8 @@ def sign_off(
         Review.objects.filter(pk=found.pk, version=version).update(
             **kept, state=Review.State.SIGNED_OFF, signed_off_by=user, assignee=user
         )
+        # Nobody reads second what is signed, and each worklist asks who has seen what.
+        found.had_by.clear()
         record(
             [
                 review_event(

@@ -30,7 +30,7 @@ from screening.services.review import (
 )
 from screening.services.sight import jobs_seen_by, must_read_blind, to_read_blind
 from tests.screening.desk import LIST, page_of, review_of, shown
-from tests.screening.signing import make_reader
+from tests.screening.signing import make_reader, sign
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
 
@@ -252,6 +252,17 @@ def test_who_saw_the_open_reviews_is_learnt_from_the_audit_log(doctor, before, s
 
     names = review.had_by.values_list("username", flat=True)
     assert set(names) == {"dr-before", "dr-osei"}
+
+
+def test_who_has_seen_a_case_is_forgotten_once_it_is_signed(doctor, before):
+    review, other = review_of(), review_of("case-2")
+    claim_review(other, user=before)
+    opened(review, before)
+
+    sign(review, user=doctor)
+
+    seen = Review.had_by.through.objects.values_list("review_id", "user_id")
+    assert list(seen) == [(other.pk, before.pk)]
 
 
 LEFT = "Nobody is left to read it second."
