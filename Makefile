@@ -53,7 +53,7 @@ test-models: $(VENV)/test.done $(MODELS)/models.done ## a real Gemma behind tran
 check-deploy: $(VENV)/deploy.done ## chart, image, compose, alerts and mutual TLS, without a cluster
 	@for tool in promtool nginx systemd-analyze; do PATH=$$PATH:/usr/sbin command -v $$tool > /dev/null || { \
 	  echo "$$tool is missing. On Debian: apt-get install prometheus nginx-light systemd" >&2; exit 1; }; done
-	TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/deploy -m deploy -n 2 --dist loadfile $(ARGS)
+	TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/deploy -m deploy -n 3 --dist loadfile $(ARGS)
 
 run: $(VENV)/demo.done ## the API alone on port 9000, with development settings
 	DEBUG=true $(BIN)/python manage.py migrate -v0

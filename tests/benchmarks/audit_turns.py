@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -175,6 +176,9 @@ def main(rounds: int, together: int, warm_up: int) -> dict[str, Any]:
     """Take turns; return what was spent in each round without events, and with."""
     client = Client(HTTP_X_API_KEY=settings.API_KEY, SERVER_NAME="localhost")
     worker = Worker(together)
+    # As the API and the workers do.
+    gc.collect()
+    gc.freeze()
 
     def one_turn(name: str) -> dict[str, tuple[float, float]]:
         ids: list[UUID] = []

@@ -46,6 +46,9 @@ NOT_IN_CONFIG = {
     *("ENV_FILE", "CERTIFICATE_FILES"),
     # Values of their own.
     *("METRICS_PORT", "MODEL_SERVER_PORT"),
+    # Of the image with MedGemma, which the chart does not run.
+    *("MEDGEMMA_MODEL_PATH", "MODEL_BATCH_SIZE", "MODEL_BATCH_WAIT_MS"),
+    *("MODEL_DEADLINE_SECONDS", "MODEL_MIN_TOKENS", "MODEL_QUEUE_SIZE"),
     # Never where a child's data is.
     "DEBUG",
 }
