@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import uuid
 import warnings
@@ -105,9 +106,15 @@ def fresh_name(prefix: str) -> str:
     return f"{prefix}_{uuid.uuid4().hex[:12]}"
 
 
-def has_stopped(pid: int) -> bool:
-    """Say whether every thread of a process has come to its stop."""
-    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+def has_stopped(process: subprocess.Popen[bytes]) -> bool:
+    """Say whether every thread of a process has come to its stop.
+
+    Raises:
+        ProcessLookupError: it has ended, as a worker does that found no Redis.
+    """
+    if process.poll() is not None:
+        raise ProcessLookupError(process.pid)
+    threads = Path(f"/proc/{process.pid}/task").glob("*/stat")
     return all(
         each.read_text().rpartition(")")[2].split()[0] == "T" for each in threads
     )

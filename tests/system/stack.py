@@ -234,7 +234,7 @@ class Stack:
         while True:
             os.kill(process.pid, signal.SIGSTOP)
             # A thread that is in the middle of a system call finishes it first.
-            wait_until(lambda: servers.has_stopped(process.pid), what="stopped")
+            wait_until(lambda: servers.has_stopped(process), what="stopped")
             if self.kind != "sqlite" or (self._writable() and self._writable()):
                 return
             os.kill(process.pid, signal.SIGCONT)
