@@ -31,6 +31,7 @@ LASTING = 10
 """Minutes: longer than any of these rules waits."""
 
 CALLS = "pedi_orch_inference_duration_seconds_count"
+ANSWERED = "pedi_orch_target_calls_total"
 ERRORS = "pedi_orch_db_errors_total"
 
 
@@ -67,8 +68,11 @@ def lived(stack: Stack, model: StubModel) -> Iterator[tuple[str, list[Page]]]:
     worker = stack.start_worker()
     stack.wait_for_workers(1)
     stack.ended([stack.submit(case_id="case-well")])
+    # What a page tells of calls is read before what it tells of how long they took.
     well = scraped_until(
-        stack, lambda page: value(page, CALLS, target="edge") >= 1, what="the tally"
+        stack,
+        lambda page: value(page, ANSWERED, target="edge", outcome="answered") >= 1,
+        what="the tally",
     )
     yield "well", [well]
 
