@@ -262,5 +262,6 @@ def test_nothing_is_changed_and_only_what_is_needed_is_read():
     writing = ("INSERT", "UPDATE", "DELETE", "WITH", "SELECT audit_record(")
     written = [q["sql"] for q in captured if q["sql"].lstrip().startswith(writing)]
     assert written
-    assert all("audit_" in sql for sql in written), written
+    names = ("audit_audit", "audit_record(")
+    assert all(any(name in sql for name in names) for sql in written), written
     assert Audit.objects.count() == events + 1
