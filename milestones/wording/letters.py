@@ -6,6 +6,7 @@ Greek, and marks that cannot be seen make no difference.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection
 from functools import lru_cache
@@ -24,16 +25,17 @@ _LOOK_ALIKES = str.maketrans(
     "\u03b1\u03bf\u03b9\u03c1\u03bd\u0131",
     "aeopcyxijsdhaoipvi",
 )
+_WORD = re.compile(r"([A-Za-z0-9]+)")
 
 
-class Letter(NamedTuple):
-    """One letter or digit."""
+class Letters(NamedTuple):
+    """The letters and digits of a text, in three columns of the same length."""
 
-    char: str
-    at: int
+    chars: str
+    places: list[int]
     """Index in the original text; several letters share it where one was written."""
-    gap: Gap
-    """What stands before it.
+    gaps: list[Gap]
+    """What stands before each.
 
     "" nothing; "soft" a hyphen, apostrophe, invisible mark or the like, which may be
     inside a word or between two; "space"; "line" a new line that begins with a
@@ -41,25 +43,40 @@ class Letter(NamedTuple):
     """
 
 
-def letters(text: str, stops: Collection[int] = ()) -> list[Letter]:
+def letters(text: str, stops: Collection[int] = ()) -> Letters:
     """Return the letters and digits of ``text``, in one pass.
 
-    ``stops`` are indexes at which a statement begins whatever stands before.
+    ``stops`` are indexes at which a statement begins whatever stands before; none is
+    inside a word. Plain words are read as a whole, all else a character at a time.
     """
-    found: list[Letter] = []
-    between: list[str] = []
+    chars: list[str] = []
+    places: list[int] = []
+    gaps: list[Gap] = []
+    between = ""
     stopped = True
-    for at, written in enumerate(text):
-        stopped = stopped or at in stops
-        for char in _plain(written):
-            if char.isalnum():
-                gap = "stop" if stopped else _gap("".join(between), written)
-                found.append(Letter(char, at, gap))
-                between.clear()
-                stopped = False
-            else:
-                between.append(char)
-    return found
+    at = 0
+    for n, piece in enumerate(_WORD.split(text)):
+        if n % 2:  # a word, between what is none
+            stopped = stopped or at in stops
+            gaps.append("stop" if stopped else _gap(between, piece[0]))
+            gaps += [""] * (len(piece) - 1)
+            chars.append(piece.lower())
+            places += range(at, at + len(piece))
+            between, stopped = "", False
+            at += len(piece)
+            continue
+        for mark in piece:
+            stopped = stopped or at in stops
+            for char in _plain(mark):
+                if char.isalnum():
+                    gaps.append("stop" if stopped else _gap(between, mark))
+                    chars.append(char)
+                    places.append(at)
+                    between, stopped = "", False
+                else:
+                    between += char
+            at += 1
+    return Letters("".join(chars), places, gaps)
 
 
 @lru_cache(maxsize=4096)
@@ -81,6 +98,8 @@ def _gap(between: str, following: str) -> Gap:
     """
     if not between:
         return ""
+    if between == " ":
+        return "space"
     marks = set(between)
     blank = any(c.isspace() for c in between)
     lines = between.count("\n") or between.count("\r")

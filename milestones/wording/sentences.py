@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from milestones.words import listed
 
-_PIECE = re.compile(r"\S+|\s+")
+_PIECE = re.compile(r"\S+")
 _CLOSERS = "\"'\u2019\u201d\u00bb)]*_\u200b\u200c\u200d\u2060\ufeff"
 _ENDS = (".", "!", "?", "\u2026", "\u3002")
 _BULLETS = frozenset("-*\u2022\u2013\u00b7")
@@ -32,12 +32,7 @@ def sentences(text: str) -> list[Span]:
     ended = False
     for piece in _PIECE.finditer(text):
         written = piece.group()
-        if written.isspace():
-            ended = ended or written.count("\n") > 1
-            following = text[piece.end() : piece.end() + 4].split(maxsplit=1)
-            ended = ended or ("\n" in written and _is_bullet(following))
-            continue
-        if start >= 0 and ended:
+        if start >= 0 and (ended or _parts(text, end, piece.start())):
             found.append(Span(start, end))
             start = -1
         ended = _ends(written, first=start < 0)
@@ -48,6 +43,14 @@ def sentences(text: str) -> list[Span]:
     return found
 
 
+def _parts(text: str, end: int, start: int) -> bool:
+    """Say whether the white space in between parts sentences, whatever is before."""
+    lines = text.count("\n", end, start)
+    return lines > 1 or (
+        lines == 1 and _is_bullet(text[start : start + 4].split(maxsplit=1))
+    )
+
+
 def _is_bullet(following: list[str]) -> bool:
     if not following:
         return False
@@ -56,6 +59,8 @@ def _is_bullet(following: list[str]) -> bool:
 
 
 def _ends(written: str, *, first: bool) -> bool:
+    if written[-1].isalnum():
+        return False
     bare = written.rstrip(_CLOSERS)
     numbers_an_item = first and bare[:-1].isdigit()
     if not bare.endswith(_ENDS) or numbers_an_item:

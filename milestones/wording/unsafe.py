@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from milestones.wording.letters import APOSTROPHES, Letter, letters
+from milestones.wording.letters import APOSTROPHES, Letters, letters
 from milestones.wording.sentences import sentences
 from milestones.wording.terms import SETS, TERMS, Kind, Term
 from milestones.words import listed
@@ -102,19 +102,21 @@ class _Reader:
 
     def read(self) -> list[Finding]:
         at = 0
-        while at < len(self.letters):
+        while at < len(self.letters.chars):
             at = self._step(at)
         return self.found
 
     def _step(self, at: int) -> int:
         """Read the phrase or word that begins at ``at``; return where the next does."""
         hit = match(self.letters, at)
-        gap = self.letters[at].gap
+        gap = self.letters.gaps[at]
         if gap in {"stop", "line"}:
             self.scope = None
         elif gap == "pause" or (hit and hit[0].kind == "and"):
             self._pause(at)
-        if hit is None:
+        # Of what begins inside a word, as a reader sees it, nothing denies.
+        is_inside = gap == "soft" and hit and hit[0].kind in {"not", "frame"}
+        if hit is None or is_inside:
             self._advance()
             return _next_word(self.letters, at)
         entry, end = hit
@@ -144,7 +146,7 @@ class _Reader:
 
     def _list_goes_on(self, at: int) -> bool:
         for _ in range(3):
-            if at >= len(self.letters):
+            if at >= len(self.letters.chars):
                 return False
             after = _next_word(self.letters, at)
             if _word(self.letters, at, after) not in LIST_WORDS:
@@ -173,14 +175,14 @@ class _Reader:
     def _hedged_after(self, end: int) -> int | None:
         """Return where "cannot be diagnosed by ..." ends, if that is what follows."""
         hit = match(self.letters, end)
-        if hit and hit[0].kind == "after" and self.letters[end].gap == "space":
+        if hit and hit[0].kind == "after" and self.letters.gaps[end] == "space":
             return hit[1]
         return None
 
     def _find(self, entry: _Entry, at: int, end: int) -> None:
         first = self._whole_word(at)
-        start = self.letters[first].at
-        stop = self.letters[end - 1].at + 1
+        start = self.letters.places[first]
+        stop = self.letters.places[end - 1] + 1
         self.read_to = end
         span = self.spans[bisect_right(self.starts, start) - 1]
         kind: Literal["diagnosis", "promise"] = (
@@ -200,14 +202,15 @@ class _Reader:
 
     def _whole_word(self, at: int) -> int:
         """Go back over an apostrophe: "They'll catch up" begins at "They"."""
+        _, places, gaps = self.letters
         first = at
         while (
             first > self.read_to
-            and self.letters[first].gap == "soft"
-            and self.text[self.letters[first].at - 1] in APOSTROPHES
+            and gaps[first] == "soft"
+            and self.text[places[first] - 1] in APOSTROPHES
         ):
             first -= 1
-            while first > self.read_to and not self.letters[first].gap:
+            while first > self.read_to and not gaps[first]:
                 first -= 1
         return first
 
@@ -215,28 +218,28 @@ class _Reader:
 # --- Phrases ---
 
 
-def match(found: Sequence[Letter], at: int) -> tuple[_Entry, int] | None:
+def match(found: Letters, at: int) -> tuple[_Entry, int] | None:
     """Return the longest phrase that begins at ``at``, and the index after it.
 
     A hyphen or an invisible mark may stand inside a word of it ("au-tism") or between
     two ("cerebral-palsy"), so both ways are followed.
     """
-    nodes = [_root()]
+    chars, _, gaps = found
+    if at >= len(chars):
+        return None
     best = None
-    start = at
-    while at < len(found) and nodes:
-        char, _, gap = found[at]
-        if at == start:
-            gap = ""
-        if gap in {"pause", "stop"}:
-            break
-        within = [] if gap in {"space", "line"} else nodes
-        between = [] if not gap else _steps(nodes, " ")
-        nodes = _steps([*within, *between], char)
+    nodes = _steps([_root()], chars[at])
+    while nodes:
         at += 1
-        if at == len(found) or found[at].gap:
+        gap = gaps[at] if at < len(chars) else "stop"
+        if gap:
             entry = next((n.entry for n in nodes if n.entry), None)
             best = (entry, at) if entry else best
+            if gap in {"pause", "stop"}:
+                break
+            within = nodes if gap == "soft" else []
+            nodes = [*within, *_steps(nodes, " ")]
+        nodes = _steps(nodes, chars[at])
     return best
 
 
@@ -244,15 +247,16 @@ def _steps(nodes: Sequence[_Node], char: str) -> list[_Node]:
     return [node.following[char] for node in nodes if char in node.following]
 
 
-def _next_word(found: Sequence[Letter], at: int) -> int:
+def _next_word(found: Letters, at: int) -> int:
+    gaps = found.gaps
     at += 1
-    while at < len(found) and not found[at].gap:
+    while at < len(gaps) and not gaps[at]:
         at += 1
     return at
 
 
-def _word(found: Sequence[Letter], at: int, after: int) -> str:
-    return "".join(letter.char for letter in found[at : min(after, at + 8)])
+def _word(found: Letters, at: int, after: int) -> str:
+    return found.chars[at : min(after, at + 8)]
 
 
 @cache
@@ -283,7 +287,8 @@ def _spelled_out(written: str) -> list[str]:
 
 def _add(root: _Node, phrase: str, entry: _Entry) -> None:
     node = root
-    for n, (char, _, gap) in enumerate(letters(phrase)):
+    chars, _, gaps = letters(phrase)
+    for n, (char, gap) in enumerate(zip(chars, gaps, strict=True)):
         if n and gap not in {"", "soft"}:
             node = node.following.setdefault(" ", _Node())
         node = node.following.setdefault(char, _Node())

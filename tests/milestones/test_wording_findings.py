@@ -304,6 +304,12 @@ def test_disguise_makes_no_difference(text, phrase):
     assert phrase in phrases(text)
 
 
+@pytest.mark.parametrize("mark", ["\u200b", "\u00ad", "-", "'"])
+def test_a_not_inside_a_word_denies_nothing(mark):
+    (found,) = findings(f"A k{mark}not a diagnosis.")
+    assert found.phrase == "diagnosis"
+
+
 def test_the_examples_are_many_enough_to_mean_something():
     assert len({*DIAGNOSES, *PROMISES, *LEFT_ALONE}) >= 120
 
