@@ -33,9 +33,12 @@ def neighbours_of(review: Review, user: Any) -> Neighbours:
         return Neighbours()
     needs_me = next(each.keeps for each in views_for(user) if each.value == "needs-me")
     here = (review.due_at, review.pk)
-    mine = reviews_seen_by(user, Review.objects.filter(OPEN)).filter(needs_me)
-    before = _beyond(mine, "lt", *here).order_by("-due_at", "-pk")
-    after = _beyond(mine, "gt", *here).order_by("due_at", "pk")
+    # Asked of the database anew: it would judge a value by all reviews, most of them
+    # signed and due long ago, take what comes after for few, and sort every open one.
+    due = Subquery(Review.objects.filter(pk=review.pk).values("due_at"))
+    mine = reviews_seen_by(user, Review.objects.filter(OPEN)).filter(*needs_me)
+    before = _beyond(mine, "lt", due, review.pk).order_by("-due_at", "-pk")
+    after = _beyond(mine, "gt", due, review.pk).order_by("due_at", "pk")
     both = [Q(pk=Subquery(each.values("pk")[:1])) for each in (before, after)]
     found = Review.objects.filter(reduce(or_, both)).values_list("due_at", "pk")
     pages = {each > here: _page(each[1]) for each in found}

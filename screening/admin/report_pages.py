@@ -25,11 +25,12 @@ from screening.admin.parts import risk_badge
 from screening.admin.review_parts import paragraphs
 from screening.admin.worklist_choices import (
     blind_to,
+    chosen,
     filters_for,
     read_wanted,
     views_for,
 )
-from screening.admin.worklist_rows import chosen, clinics_of, seen_in
+from screening.admin.worklist_rows import clinics_of, seen_in
 from screening.documents.fhir import fhir_bundle
 from screening.documents.reported import checklist_heading, domain_rows, facts_of
 from screening.documents.signed import (

@@ -18,18 +18,14 @@ from screening.admin.worklist_choices import (
     Choice,
     Filter,
     Wanted,
+    chosen,
     filters_for,
     read_wanted,
     views_for,
 )
+from screening.admin.worklist_counts import counts_of
 from screening.admin.worklist_parts import groups_of
-from screening.admin.worklist_rows import (
-    chosen,
-    clinics_of,
-    counts_of,
-    page_of_rows,
-    seen_in,
-)
+from screening.admin.worklist_rows import clinics_of, page_of_rows, seen_in
 from screening.errors import ScreeningError
 from screening.models import SavedView
 from screening.services.saved_views import drop_view, keep_view

@@ -7,10 +7,14 @@ blind is kept by no filter that its draft or the first opinion would answer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import reduce
+from operator import and_
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.db.models import F, Q
 from django.utils import timezone
@@ -34,7 +38,8 @@ class Choice:
 
     value: str
     words: str
-    keeps: Q
+    keeps: Sequence[Q]
+    """Conditions, all of which a row meets."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,20 +115,22 @@ def views_for(user: Any) -> list[Choice]:
         Choice(
             value="needs-me",
             words="Needs me",
-            keeps=OPEN & (nobodys | mine | blind | to_decide(user)),
+            keeps=[OPEN, nobodys | mine | blind | to_decide(user)],
         ),
-        Choice(value="mine", words="Mine", keeps=OPEN & mine),
-        Choice(value="unclaimed", words="Unclaimed", keeps=OPEN & nobodys),
-        Choice(value="second-reads", words="Second reads", keeps=blind),
-        Choice(value="overdue", words="Overdue", keeps=OPEN & Q(due_at__lte=now)),
-        Choice(value="window", words="Window closing", keeps=OPEN & closing),
+        Choice(value="mine", words="Mine", keeps=[OPEN, mine]),
+        Choice(value="unclaimed", words="Unclaimed", keeps=[OPEN, nobodys]),
+        Choice(value="second-reads", words="Second reads", keeps=[blind]),
+        Choice(value="overdue", words="Overdue", keeps=[OPEN, Q(due_at__lte=now)]),
+        Choice(value="window", words="Window closing", keeps=[OPEN, closing]),
         Choice(
-            value="others", words="With others", keeps=OPEN & ~nobodys & ~mine & ~blind
+            value="others",
+            words="With others",
+            keeps=[OPEN, ~nobodys & ~mine & ~blind],
         ),
         Choice(
             value="signed",
             words=f"Signed, {SIGNED_DAYS} days",
-            keeps=~OPEN & Q(signed_off_at__gt=now - timedelta(days=SIGNED_DAYS)),
+            keeps=[~OPEN, Q(signed_off_at__gt=now - timedelta(days=SIGNED_DAYS))],
         ),
     ]
 
@@ -142,11 +149,11 @@ def filters_for(user: Any, clinics: Sequence[Clinic]) -> list[Filter]:
             choices=[
                 *(
                     Choice(
-                        value=risk.value, words=risk.label, keeps=Q(risk=risk) & seen
+                        value=risk.value, words=risk.label, keeps=[Q(risk=risk), seen]
                     )
                     for risk in sorted(Risk, key=_urgency)
                 ),
-                Choice(value=HIDDEN, words="Hidden", keeps=blind_to(user)),
+                Choice(value=HIDDEN, words="Hidden", keeps=[blind_to(user)]),
             ],
         ),
         Filter(name="age", title="Age", any_words="Any age", choices=_ages()),
@@ -156,7 +163,9 @@ def filters_for(user: Any, clinics: Sequence[Clinic]) -> list[Filter]:
             title="Clinic",
             any_words="All my clinics",
             choices=[
-                Choice(value=clinic.slug, words=clinic.name, keeps=Q(clinic=clinic.pk))
+                Choice(
+                    value=clinic.slug, words=clinic.name, keeps=[Q(clinic=clinic.pk)]
+                )
                 for clinic in clinics
             ],
         ),
@@ -165,8 +174,8 @@ def filters_for(user: Any, clinics: Sequence[Clinic]) -> list[Filter]:
             title="With",
             any_words="Anyone",
             choices=[
-                Choice(value="me", words="Me", keeps=Q(assignee=user)),
-                Choice(value="nobody", words="Nobody yet", keeps=Q(assignee=None)),
+                Choice(value="me", words="Me", keeps=[Q(assignee=user)]),
+                Choice(value="nobody", words="Nobody yet", keeps=[Q(assignee=None)]),
             ],
         ),
     ]
@@ -186,19 +195,20 @@ def _ages() -> list[Choice]:
         ("36-up", "3 years and over", Q(age_months__gte=36)),
         ("unknown", "Not given", Q(age_months=None)),
     ]
-    return [Choice(value=value, words=words, keeps=q) for value, words, q in bands]
+    return [Choice(value=value, words=words, keeps=[q]) for value, words, q in bands]
 
 
 def _flags(seen: Q) -> list[Choice]:
-    unsure = Q(confidence__lt=LOW_CONFIDENCE)
+    low = Q(confidence__lt=LOW_CONFIDENCE)
+    unusable = Q(draft_risk=Risk.UNCLASSIFIED)
     flags = [
-        ("lost", "Lost a skill", Q(has_lost_skill=True)),
-        ("concern", "Caregiver is worried", Q(has_concern=True)),
-        ("text-only", "Free text only", Q(is_text_only=True)),
-        ("differ", "Rules and draft differ", differ() & seen),
-        ("unsure", "Low confidence", unsure & seen),
-        ("unusable", "No usable answer", Q(draft_risk=Risk.UNCLASSIFIED) & seen),
-        ("escalated", "Escalated", Q(escalated_at__isnull=False)),
+        ("lost", "Lost a skill", [Q(has_lost_skill=True)]),
+        ("concern", "Caregiver is worried", [Q(has_concern=True)]),
+        ("text-only", "Free text only", [Q(is_text_only=True)]),
+        ("differ", "Rules and draft differ", [differ(), seen]),
+        ("unsure", "Low confidence", [low, seen]),
+        ("unusable", "No usable answer", [unusable, seen]),
+        ("escalated", "Escalated", [Q(escalated_at__isnull=False)]),
     ]
     return [Choice(value=value, words=words, keeps=q) for value, words, q in flags]
 
@@ -223,3 +233,32 @@ def read_wanted(
             if each.chosen(given.get(each.name, ""))
         ),
     )
+
+
+def narrowing(
+    wanted: Wanted, views: Sequence[Choice], filters: Sequence[Filter]
+) -> list[Q]:
+    """List the conditions of the view, or of the search, and of the filters."""
+    by_name = {each.name: each for each in filters}
+    view = next(each for each in views if each.value == wanted.view)
+    found = [found_by(wanted.search)] if wanted.search else [*view.keeps]
+    for name, value in wanted.filters:
+        if choice := by_name[name].chosen(value):
+            found += choice.keeps
+    return found
+
+
+def chosen(wanted: Wanted, views: Sequence[Choice], filters: Sequence[Filter]) -> Q:
+    """Put the view, the filters and the search into one condition."""
+    return reduce(and_, narrowing(wanted, views, filters))
+
+
+def found_by(search: str) -> Q:
+    """Keep what a search finds in all of the person's reviews: a whole case or job id.
+
+    Whatever view is open, and open or signed.
+    """
+    found = Q(job__case__case_id=search)
+    with suppress(ValueError):
+        found |= Q(job_id=UUID(search))
+    return found

@@ -1,4 +1,4 @@
-"""The rows of the worklist, a page at a time, and how many there are of each kind.
+"""The rows of the worklist, a page at a time.
 
 Overdue rows come first, the gravest risk before the others; then whatever is due next.
 The page of rows is found in the reviews alone, and only those rows are then read whole.
@@ -6,20 +6,15 @@ The page of rows is found in the reviews alone, and only those rows are then rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import reduce
-from operator import and_
 from typing import Any, cast
-from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core import signing
 from django.db.models import (
     Case,
-    Count,
     DateTimeField,
     F,
     IntegerField,
@@ -31,14 +26,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-from milestones.clock import DAY, WEEK
-from screening.admin.worklist_choices import (
-    OPEN,
-    Choice,
-    Filter,
-    Wanted,
-    blind_to,
-)
+from screening.admin.worklist_choices import blind_to
 from screening.models import Clinic, Review, Risk
 from screening.services.sight import reviews_readable_by
 
@@ -78,76 +66,6 @@ def seen_in(clinics: Sequence[Clinic], user: Any) -> QuerySet[Review]:
     """Return the reviews of these clinics that the person may read."""
     reviews = Review.objects.filter(clinic__in=[clinic.pk for clinic in clinics])
     return reviews_readable_by(user, reviews)
-
-
-def chosen(wanted: Wanted, views: Sequence[Choice], filters: Sequence[Filter]) -> Q:
-    """Put the view, the filters and the search into one condition.
-
-    A search looks in all of the person's reviews, for a whole case or job id.
-    """
-    by_name = {each.name: each for each in filters}
-    narrowing = [
-        choice.keeps
-        for name, value in wanted.filters
-        if (choice := by_name[name].chosen(value))
-    ]
-    if wanted.search:
-        found = Q(job__case__case_id=wanted.search)
-        with suppress(ValueError):
-            found |= Q(job_id=UUID(wanted.search))
-        return reduce(and_, narrowing, found)
-    view = next(each for each in views if each.value == wanted.view)
-    return reduce(and_, narrowing, view.keeps)
-
-
-# --- How many ------------------------------
-
-
-def counts_of(
-    reviews: QuerySet[Review],
-    wanted: Wanted,
-    views: Sequence[Choice],
-    filters: Sequence[Filter],
-    now: datetime,
-) -> dict[str, int]:
-    """Count the open reviews once through: views, groups, and each choice of a filter.
-
-    Keys are ``view:mine``, ``group:overdue`` of what is shown, ``lead:overdue`` of what
-    needs the person, ``risk:refer``, ``total``. A choice is counted among what the view
-    and the other filters keep. What is signed is not open, and is counted apart.
-    """
-    of_view = [view for view in views if view.value != "signed"]
-    asked = {f"view:{view.value}": view.keeps for view in of_view}
-    here = chosen(wanted, views, filters)
-    asked["total"] = here
-    needs_me = views[0].keeps
-    for name, due in _due_in(now).items():
-        asked |= {f"group:{name}": here & due, f"lead:{name}": needs_me & due}
-    for each in filters:
-        others = chosen(wanted.having(each.name, ""), views, filters)
-        asked[f"{each.name}:"] = others
-        asked |= {
-            f"{each.name}:{choice.value}": others & choice.keeps
-            for choice in each.choices
-        }
-    # A name of its own for each: the keys are no identifiers.
-    names = {key: f"count_{n}" for n, key in enumerate(asked)}
-    found = reviews.filter(OPEN).aggregate(
-        **{names[key]: Count("pk", filter=keeps) for key, keeps in asked.items()}
-    )
-    counts = {key: int(found[name]) for key, name in names.items()}
-    signed = next(view for view in views if view.value == "signed")
-    counts["view:signed"] = reviews.filter(signed.keeps).count()
-    return counts
-
-
-def _due_in(now: datetime) -> Mapping[str, Q]:
-    return {
-        "overdue": Q(due_at__lte=now),
-        "day": Q(due_at__gt=now, due_at__lte=now + DAY),
-        "week": Q(due_at__gt=now + DAY, due_at__lte=now + WEEK),
-        "later": Q(due_at__gt=now + WEEK) | Q(due_at=None),
-    }
 
 
 # --- A page of them ------------------------------

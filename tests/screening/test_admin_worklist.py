@@ -202,6 +202,23 @@ def test_a_filter_counts_what_each_choice_would_keep(desk):
     assert menus["Flag"].chosen == "Lost a skill"
 
 
+def test_a_person_of_very_many_clinics_has_right_counts(desk, doctor):
+    clinics = [
+        Clinic.objects.create(slug=f"c-{n:03}", name=f"Clinic {n:03}")
+        for n in range(130)
+    ]
+    doctor.clinics.add(*clinics)
+    review_of("first", clinic=clinics[0])
+    for n in range(3):
+        review_of(f"last-{n}", clinic=clinics[-1])
+
+    page = desk.get(LIST, {"risk": "discuss"})
+
+    (menu,) = (each for each in page.context["menus"] if each.title == "Clinic")
+    counted = {each.words: each.count for each in menu.tabs if each.count}
+    assert counted == {"All my clinics": 4, "Clinic 000": 1, "Clinic 129": 3}
+
+
 def test_a_search_finds_a_whole_number_in_every_view(desk, doctor):
     review = review_of("RC-2041")
     sign(review_of("NG-1"))
