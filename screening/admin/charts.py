@@ -28,7 +28,7 @@ LANES = {"refer": "Refer", "discuss": "Discuss", "monitor": "Monitor"} | {
     "on_track": "On track"
 }
 LANE, LANES_TOP, LANES_LEFT, LANES_RIGHT = 40.0, 12.0, 88.0, 390.0
-STEP_HEIGHT, BARS_LEFT, BARS_RIGHT = 40.0, 2.0, 390.0
+STEP_HEIGHT, BARS_LEFT, BARS_RIGHT = 33.0, 2.0, 390.0
 MOST_TICKS = 4
 LEAST_BAR = 3.0
 
@@ -329,10 +329,10 @@ def _bar(step: Step, top: float, scale: float) -> list[SafeString]:
     is_far = x > (BARS_LEFT + BARS_RIGHT) / 2
     return [
         format_html(
-            '<rect class="seg-{}" x="{}" y="{}" width="{}" height="14" rx="3"/>',
-            *(step.kind, _n(x), _n(top + 20), _n(width)),
+            '<rect class="seg-{}" x="{}" y="{}" width="{}" height="11" rx="3"/>',
+            *(step.kind, _n(x), _n(top + 18), _n(width)),
         ),
-        _text(x + width if is_far else x, top + 14, words, _end(is_far)),
+        _text(x + width if is_far else x, top + 13, words, _end(is_far)),
     ]
 
 

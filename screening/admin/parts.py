@@ -21,6 +21,7 @@ ANSWERED = {
     "not_sure": ("question", "not sure"),
 }
 MILESTONE_KEY = re.compile(r"\b[0-9]+m\.[a-z_]+\.[a-z0-9_]+")
+MANY_KEYS = re.compile(rf"{MILESTONE_KEY.pattern}(?:, {MILESTONE_KEY.pattern}){{5,}}")
 NO_ANSWER = ("dash", "unknown answer")
 STATUS_TAGS = {
     Job.Status.PENDING: ("wait", ""),
@@ -83,6 +84,14 @@ def in_words(text: str) -> str:
     return MILESTONE_KEY.sub(
         lambda found: known[found[0]].label if found[0] in known else found[0], text
     )
+
+
+def counted(text: str) -> str:
+    """Count the items where more than five are named in a row.
+
+    For what stands beside the checklist, which has each of them.
+    """
+    return MANY_KEYS.sub(lambda found: f"{found[0].count(', ') + 1} items", text)
 
 
 def checklist(answers: Mapping[str, str]) -> SafeString:

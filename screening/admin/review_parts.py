@@ -22,7 +22,7 @@ from milestones.clock import DAY, due_words, share_used, span
 from milestones.evidence import Evidence, gather
 from milestones.rules import decide
 from screening.admin.charts import meter
-from screening.admin.parts import in_words, risk_badge
+from screening.admin.parts import counted, in_words, risk_badge
 from screening.models import Job, Review
 from screening.reports import WORDS, Report
 from screening.results import RISING
@@ -201,7 +201,7 @@ def evidence_lines(job: Job) -> list[tuple[str, SafeString | str, str]]:
     if job.result_problems or not job.result:
         return []
     return [
-        (in_words(piece["detail"]), *_weight(piece.get("score")))
+        (in_words(counted(piece["detail"])), *_weight(piece.get("score")))
         for piece in job.result.get("explainability") or []
     ]
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.browser.checks import findings
 from tests.browser.chromium import WIDTHS
-from tests.browser.desk import Desk, desk_of_guide
+from tests.browser.desk import Desk, desk_of_guide, run_script
+from tests.browser.drawn import DRAWN
 from tests.browser.pages import PAGES
 
 pytestmark = [pytest.mark.browser, pytest.mark.system]
@@ -16,6 +17,12 @@ WIDE, ENLARGED, TABLET = 1440, 720, 768
 """The second is the first at 200%."""
 SCREENS = 3
 MOST_STUCK = 0.2
+HEIGHT = "document.documentElement.scrollHeight"
+DRAW = """
+from django.contrib.auth.models import User
+from tests.browser.drawn import draw
+draw(User.objects.get(username="reviewer"))
+"""
 STUCK = """() => [...document.querySelectorAll('body *')]
   .filter((each) => ['sticky', 'fixed'].includes(getComputedStyle(each).position))
   .filter((each) => each.checkVisibility())
@@ -26,6 +33,7 @@ STUCK = """() => [...document.querySelectorAll('body *')]
 def good_day() -> Iterator[Desk]:
     """The desk as the guide shows it: work goes on, and nothing warns of anything."""
     with desk_of_guide() as found:
+        run_script(found.stack, DRAW)
         yield found
 
 
@@ -37,11 +45,19 @@ def opened(good_day, window, request):
     return reader
 
 
-@pytest.mark.parametrize("opened", ["review"], indirect=True)
+@pytest.mark.parametrize("opened", ["review", "review-flags"], indirect=True)
 def test_a_case_is_read_and_written_in_three_screens(opened):
-    height = opened.page.evaluate("document.documentElement.scrollHeight")
+    assert opened.page.evaluate(HEIGHT) <= SCREENS * WIDTHS[WIDE]
 
-    assert height <= SCREENS * WIDTHS[WIDE]
+
+def test_the_case_of_the_design_is_too(good_day, window):
+    reader = window(good_day, "reviewer")
+    assert reader.open("/admin/?view=mine") == 200
+    reader.page.click(f".case-link:text-is('{DRAWN}')")
+
+    assert reader.page.text_content("h1") == DRAWN
+    assert reader.page.text_content(".todo")
+    assert reader.page.evaluate(HEIGHT) <= SCREENS * WIDTHS[WIDE]
 
 
 @pytest.mark.parametrize(
