@@ -159,7 +159,7 @@ class ModelClient:
             _check_status(response)
             raw = await _read(response, max_bytes)
         try:
-            answer = strict_json.loads(raw)
+            answer = strict_json.loads(raw, by_value=True)
         except strict_json.NotStrictJSON as exc:
             raise ModelAnswerNotJSON(f"The answer is not JSON: {exc}.") from None
         if not isinstance(answer, dict):

@@ -125,8 +125,8 @@ class Decision:
                 {
                     "target": candidate.name,
                     "reason": candidate.reason,
-                    "score": candidate.score,
-                    "terms": dict(candidate.terms),
+                    "score": _plain(candidate.score),
+                    "terms": {n: _plain(term) for n, term in candidate.terms.items()},
                 }
                 for candidate in self.candidates
             ],
@@ -139,7 +139,13 @@ class Decision:
 
 def _said(inputs: Wish | Standing) -> dict[str, Any]:
     """Name each field and its value. None holds another dataclass, nor is changed."""
-    return {each.name: getattr(inputs, each.name) for each in fields(inputs)}
+    return {each.name: _plain(getattr(inputs, each.name)) for each in fields(inputs)}
+
+
+def _plain(value: Any) -> Any:
+    """Write what is whole without a point, as the audit log's bytes of it are."""
+    is_whole = type(value) is float and value.is_integer()
+    return int(value) if is_whole else value
 
 
 def choose_targets(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 MAX_DEPTH = 32
@@ -42,19 +43,21 @@ class UnstorableNumber(UnstorableValue):
     reason = "holds a number too large to keep"
 
 
-def loads(body: bytes) -> Any:
-    """Read one JSON document.
+def loads(body: bytes, *, by_value: bool = False) -> Any:
+    """Read one JSON document; ``by_value``: 1.0 is 1, as in a content of the audit log.
 
     Raises:
         UnstorableValue: a key or value holds NUL or a lone surrogate, or is infinite.
         NotStrictJSON: it is not strict JSON, for a reason that quotes none of it.
     """
-    document = parse(body)
+    document = parse(body, parse_float=_by_value if by_value else None)
     inspect(document)
     return document
 
 
-def parse(body: bytes) -> Any:
+def parse(
+    body: bytes, *, parse_float: Callable[[str], int | float] | None = None
+) -> Any:
     """Read one JSON document whose depth and values are still to be inspected.
 
     Raises:
@@ -68,7 +71,10 @@ def parse(body: bytes) -> Any:
         raise NotStrictJSON("starts with a byte-order mark")
     try:
         return json.loads(
-            text, object_pairs_hook=_without_duplicates, parse_constant=_refuse
+            text,
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse,
+            parse_float=parse_float,
         )
     except NotStrictJSON:
         raise
@@ -107,6 +113,11 @@ def inspect(document: Any) -> None:
                     waiting.append(
                         (inner, f"{path}.{key}" if path else str(key), depth + 1)
                     )
+
+
+def _by_value(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -24,7 +24,23 @@ def content_bytes(content: Any) -> bytes:
     Raises:
         TypeError: it is not JSON.
     """
-    return _ENCODER.encode(_by_value(content)).encode("ascii")
+    written = _ENCODER.encode(content).encode("ascii")
+    if _may_hold_others(written):
+        written = _ENCODER.encode(_by_value(content)).encode("ascii")
+    return written
+
+
+def _may_hold_others(written: bytes) -> bool:
+    """Say whether a number may have to be written otherwise, or a text looks like one.
+
+    Those are whole and have a point, or have as many digits as 2^53. To look for them
+    in what is written takes a third of the time of asking each value.
+    """
+    return (
+        b".0," in written.translate(_ENDS)
+        or b"0000000000000000" in written.translate(_DIGITS)
+        or written.endswith(b".0")
+    )
 
 
 def _by_value(content: Any) -> Any:
@@ -57,4 +73,7 @@ def _nearest(number: int) -> int | float:
         return number
 
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+# What goes around in a circle ends in a RecursionError without being looked for, too.
+_ENCODER = json.JSONEncoder(check_circular=False, sort_keys=True, separators=(",", ":"))
+_ENDS = bytes.maketrans(b"]}", b",,")
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")

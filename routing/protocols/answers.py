@@ -21,7 +21,7 @@ def object_in(text: str) -> dict[str, Any]:
         ModelAnswerNotJSON: it holds none, or more than one, or not strict JSON.
     """
     try:
-        found = strict_json.loads(_whole_or_inner(text).encode())
+        found = strict_json.loads(_whole_or_inner(text).encode(), by_value=True)
     except strict_json.NotStrictJSON as exc:
         raise ModelAnswerNotJSON(f"The model's text is not JSON: {exc}.") from None
     except UnicodeEncodeError:
