@@ -66,26 +66,36 @@ def text_of(
     action, said = str(event.action), canonical.text
     kind = event.actor.partition(":")[0]
     role = around.role() if kind == "user" else ""
-    before = [
-        f'{{"action":"{meaning.operation(action)}"',
-        f'"actor":{{"id":{said(event.actor)},"kind":{said(kind)}',
-    ]
-    before[-1] += f',"role":{said(role)}}}' if role else "}"
+    before = _actor(action, event.actor, role)
     if event.detail:
-        before.append(f'"detail":{canonical.encode(event.detail, depth=2)}')
+        before += f',"detail":{canonical.encode(event.detail, depth=2)}'
     if entity := _entity(event):
-        before.append(f'"entity":{{{entity}}}')
-    before.append(f'"event_id":"{event_id}"')
+        before += f',"entity":{{{entity}}}'
+    before += f',"event_id":"{event_id}"'
     if around.address:
-        before.append(f'"network":{said(around.address)}')
-    before.append('"occurred_at":"')
-    requested = f'"request_id":{said(request_id)},' if request_id else ""
+        before += f',"network":{said(around.address)}'
     service = around.service or ("worker" if kind == "worker" else "command")
-    return Text(
-        ",".join(before),
-        f'","outcome":"{meaning.outcome(action)}"'
-        f',"purpose":"{meaning.purpose(action)}",{requested}'
-        f'"source":{_source(service, version)},"type":"{action}","v":{VERSION}}}',
+    requested = f',"request_id":{said(request_id)}' if request_id else ""
+    outcome, source = _ends(action, service, version)
+    return Text(f'{before},"occurred_at":"', f"{outcome}{requested}{source}")
+
+
+@functools.lru_cache(maxsize=256)
+def _actor(action: str, actor: str, role: str) -> str:
+    said, kind = canonical.text, actor.partition(":")[0]
+    shown = f',"role":{said(role)}' if role else ""
+    return (
+        f'{{"action":"{meaning.operation(action)}"'
+        f',"actor":{{"id":{said(actor)},"kind":{said(kind)}{shown}}}'
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _ends(action: str, service: str, version: str) -> tuple[str, str]:
+    said = {"host": host(), "service": service, "version": version}
+    return (
+        f'","outcome":"{meaning.outcome(action)}","purpose":"{meaning.purpose(action)}"',
+        f',"source":{canonical.encode(said)},"type":"{action}","v":{VERSION}}}',
     )
 
 
@@ -116,11 +126,6 @@ def _entity(event: Event) -> str:
     if event.job_id is not None:
         found.append(f'"job_id":"{event.job_id}"')
     return ",".join(found)
-
-
-@functools.lru_cache(maxsize=16)
-def _source(service: str, version: str) -> str:
-    return canonical.encode({"host": host(), "service": service, "version": version})
 
 
 def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
