@@ -22,6 +22,10 @@ Run = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 """Runs a statement with its parameters, and returns its rows."""
 
 
+class Written(str):
+    """JSON that is written already, for a column of JSON."""
+
+
 def update_returning_ids(
     rows: models.QuerySet[Any], values: dict[str, Any]
 ) -> list[uuid.UUID]:
@@ -122,7 +126,7 @@ def _source(
         typed = [f"{quoted[n]} {field(n).cast_db_type(connection)}" for n in names]
         return _Source(
             f"json_to_recordset(%s::json) AS v({', '.join(typed)})",
-            [json.dumps(rows, default=_text, separators=(",", ":"))],
+            [f"[{','.join(map(_row, rows))}]"],
             {name: f"v.{quoted[name]}" for name in names},
         )
     row = f"({', '.join(['%s'] * len(names))})"
@@ -131,6 +135,15 @@ def _source(
         [_prepared(model, n, each[n], connection) for each in rows for n in names],
         {name: f"v.column{n}" for n, name in enumerate(names, start=1)},
     )
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    """Write a row as one object; what is written already stands in it as it is."""
+    rest = {name: value for name, value in row.items() if type(value) is not Written}
+    written = [
+        f',"{name}":{value}' for name, value in row.items() if type(value) is Written
+    ]
+    return f"{_ENCODER.encode(rest)[:-1]}{''.join(written)}}}"
 
 
 def _text(value: Any) -> str:
@@ -150,6 +163,8 @@ def _converted(model: Any, name: str, values: list[Any], connection: Any) -> lis
 
 
 def _prepared(model: Any, name: str, value: Any, connection: Any) -> Any:
+    if type(value) is Written:
+        return str(value)
     return model._meta.get_field(name).get_db_prep_save(value, connection)
 
 
@@ -173,3 +188,6 @@ def _run(connection: Any, sql: str, params: Sequence[Any]) -> list[tuple[Any, ..
 
 def _uuid(found: Any) -> uuid.UUID:
     return found if isinstance(found, uuid.UUID) else uuid.UUID(found)
+
+
+_ENCODER = json.JSONEncoder(default=_text, separators=(",", ":"))

@@ -7,6 +7,7 @@ PostgreSQL keeps numbers as decimals and gives ``1e16`` back as a whole number, 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from audit.proofs.canonical import LARGEST_INTEGER
@@ -24,10 +25,30 @@ def content_bytes(content: Any) -> bytes:
     Raises:
         TypeError: it is not JSON.
     """
-    written = _ENCODER.encode(content).encode("ascii")
-    if _may_hold_others(written):
-        written = _ENCODER.encode(_by_value(content)).encode("ascii")
-    return written
+    written = plain_bytes(content)
+    return _write(_by_value(content)) if written is None else written
+
+
+def plain_bytes(content: Any) -> bytes | None:
+    """Write a content whose numbers stand by their values; None if one may not.
+
+    These bytes are the content to any reader of JSON: they may be stored as it.
+
+    Raises:
+        TypeError: it is not JSON.
+    """
+    written = _write(content)
+    return None if type(content) is not str and _may_hold_others(written) else written
+
+
+def object_bytes(parts: Mapping[str, bytes]) -> bytes:
+    """Write an object as `content_bytes` does, of parts that it has written."""
+    named = (b'"%b":%b' % (name.encode("ascii"), parts[name]) for name in sorted(parts))
+    return b"{%b}" % b",".join(named)
+
+
+def _write(content: Any) -> bytes:
+    return _ENCODER.encode(content).encode("ascii")
 
 
 def _may_hold_others(written: bytes) -> bool:

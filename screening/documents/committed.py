@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from audit.proofs.commitments import commit
-from audit.proofs.contents import content_bytes
+from audit.proofs.contents import content_bytes, object_bytes, plain_bytes
 
 OF_DRAFT = (
     *("attempt", "target", "result", "result_problems"),
@@ -31,15 +31,33 @@ def input_bytes(job_id: UUID, payload: Mapping[str, Any]) -> bytes:
     return content_bytes({"job_id": str(job_id), "submitted": payload})
 
 
-def draft_bytes(job_id: UUID, values: Mapping[str, Any]) -> bytes:
+def draft_bytes(
+    job_id: UUID, values: Mapping[str, Any], written: Mapping[str, bytes] | None = None
+) -> bytes:
     """Write a draft with how it was made, from what is stored of it.
 
     Of the route it is the last entry: the try that was answered, with the versions of
-    policy and prompt.
+    policy and prompt. ``written`` are parts that `plain_parts` has written.
     """
     kept = {name: values[name] for name in OF_DRAFT}
-    route = values["route"][-1:]
-    return content_bytes({"job_id": str(job_id), "made": route, **kept})
+    parts = {"job_id": str(job_id), "made": values["route"][-1:], **kept}
+    known = written or {}
+    return object_bytes(
+        {
+            name: known[name] if name in known else content_bytes(value)
+            for name, value in parts.items()
+        }
+    )
+
+
+def plain_parts(values: Mapping[str, Any]) -> dict[str, bytes]:
+    """Write the largest parts of a draft, those of them that can be stored so as well.
+
+    ``made`` is the route's last entry, in a list; ``result`` the model's answer.
+    """
+    parts = {"made": values["route"][-1:], "result": values["result"]}
+    written = {name: plain_bytes(value) for name, value in parts.items()}
+    return {name: part for name, part in written.items() if part is not None}
 
 
 def saved_bytes(job_id: UUID, values: Mapping[str, Any]) -> bytes:

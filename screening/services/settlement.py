@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -19,10 +19,10 @@ from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.services import record, record_beside
-from claims.statements import insert_returning
+from claims.statements import Written, insert_returning
 from routing.errors import TargetsResting, TryAnother, UnusableAnswer
 from routing.spans import about_piece
-from screening.documents.committed import commitment, draft_bytes
+from screening.documents.committed import commitment, draft_bytes, plain_parts
 from screening.events import job_event
 from screening.models import Job, Review
 from screening.outcomes import Outcome, made_by
@@ -79,11 +79,11 @@ def _complete(outcomes: Sequence[Outcome], worker: str) -> list[News]:
     if not outcomes:
         return []
     drafts = [_draft(outcome) for outcome in outcomes]
-    held = Job.objects.complete(drafts)
-    pairs = list(zip(outcomes, drafts, strict=True))
+    parts = [plain_parts(draft) for draft in drafts]
+    held = Job.objects.complete(list(map(_row, drafts, parts)))
     reviews = [
         open_review(outcome, draft["risk"], ended_at=held[outcome.job.pk])
-        for outcome, draft in pairs
+        for outcome, draft in zip(outcomes, drafts, strict=True)
         if outcome.job.pk in held
     ]
     events = (
@@ -92,11 +92,13 @@ def _complete(outcomes: Sequence[Outcome], worker: str) -> list[News]:
             Action.JOB_COMPLETED,
             f"worker:{worker}",
             **made_by(outcome),
-            **commitment(draft_bytes(draft["id"], draft), salt=outcome.job.salt),
+            **commitment(
+                draft_bytes(draft["id"], draft, written), salt=outcome.job.salt
+            ),
         )
         if outcome.job.pk in held
         else job_event(outcome.job, Action.STALE_RESULT_REFUSED, f"worker:{worker}")
-        for outcome, draft in pairs
+        for outcome, draft, written in zip(outcomes, drafts, parts, strict=True)
     )
     if reviews:
         insert_returning(
@@ -123,6 +125,16 @@ def _draft(outcome: Outcome) -> dict[str, Any]:
         "rules_risk": outcome.rules_risk,
         "risk": listed_risk(result.risk, outcome.rules_risk),
     }
+
+
+def _row(draft: dict[str, Any], parts: Mapping[str, bytes]) -> dict[str, Any]:
+    """Store of a draft the bytes that it is held to, where they are there already."""
+    row = dict(draft)
+    if "result" in parts:
+        row["result"] = Written(parts["result"].decode())
+    if "made" in parts and len(draft["route"]) == 1:
+        row["route"] = Written(parts["made"].decode())
+    return row
 
 
 def _release_or_fail(outcome: Outcome, worker: str) -> list[News]:
