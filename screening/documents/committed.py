@@ -11,7 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from audit.proofs.commitments import commit
-from audit.proofs.contents import content_bytes, object_bytes, plain_bytes
+from audit.proofs.contents import (
+    content_bytes,
+    content_text,
+    object_bytes,
+    plain_text,
+)
 
 OF_DRAFT = (
     *("attempt", "target", "result", "result_problems"),
@@ -32,7 +37,7 @@ def input_bytes(job_id: UUID, payload: Mapping[str, Any]) -> bytes:
 
 
 def draft_bytes(
-    job_id: UUID, values: Mapping[str, Any], written: Mapping[str, bytes] | None = None
+    job_id: UUID, values: Mapping[str, Any], written: Mapping[str, str] | None = None
 ) -> bytes:
     """Write a draft with how it was made, from what is stored of it.
 
@@ -44,19 +49,19 @@ def draft_bytes(
     known = written or {}
     return object_bytes(
         {
-            name: known[name] if name in known else content_bytes(value)
+            name: known[name] if name in known else content_text(value)
             for name, value in parts.items()
         }
     )
 
 
-def plain_parts(values: Mapping[str, Any]) -> dict[str, bytes]:
+def plain_parts(values: Mapping[str, Any]) -> dict[str, str]:
     """Write the largest parts of a draft, those of them that can be stored so as well.
 
     ``made`` is the route's last entry, in a list; ``result`` the model's answer.
     """
     parts = {"made": values["route"][-1:], "result": values["result"]}
-    written = {name: plain_bytes(value) for name, value in parts.items()}
+    written = {name: plain_text(value) for name, value in parts.items()}
     return {name: part for name, part in written.items() if part is not None}
 
 

@@ -127,13 +127,13 @@ def _draft(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _row(draft: dict[str, Any], parts: Mapping[str, bytes]) -> dict[str, Any]:
-    """Store of a draft the bytes that it is held to, where they are there already."""
+def _row(draft: dict[str, Any], parts: Mapping[str, str]) -> dict[str, Any]:
+    """Store of a draft the very text that it is held to, where it is there already."""
     row = dict(draft)
     if "result" in parts:
-        row["result"] = Written(parts["result"].decode())
+        row["result"] = Written(parts["result"])
     if "made" in parts and len(draft["route"]) == 1:
-        row["route"] = Written(parts["made"].decode())
+        row["route"] = Written(parts["made"])
     return row
 
 

@@ -69,12 +69,11 @@ def run_alone(events: object, sql: str, params: Sequence[Any]) -> list[tuple[Any
         return list(cursor.fetchall())
 
 
-def just_written(draft: dict[str, Any]) -> dict[str, bytes]:
+def just_written(draft: dict[str, Any]) -> dict[str, str]:
     """Write what is stored of a draft as it would be if nothing committed to it."""
     made = {"made": draft["route"][-1:], "result": draft["result"]}
     return {
-        name: json.dumps(part, separators=(",", ":")).encode()
-        for name, part in made.items()
+        name: json.dumps(part, separators=(",", ":")) for name, part in made.items()
     }
 
 

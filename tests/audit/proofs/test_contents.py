@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.proofs.contents import content_bytes, object_bytes, plain_bytes
+from audit.proofs.contents import content_bytes, content_text, object_bytes, plain_text
 
 JSON = st.recursive(
     st.none()
@@ -121,9 +121,9 @@ def test_it_is_written_as_when_each_number_is_read_again(content):
 
 @given(DIGITS)
 def test_what_may_be_stored_as_it_is_written_is_the_content_to_the_digit(content):
-    written = plain_bytes(content)
+    written = plain_text(content)
 
-    assert written in {None, content_bytes(content)}
+    assert written in {None, content_text(content)}
     if written is not None:
         assert json.dumps(json.loads(written), sort_keys=True) == json.dumps(
             content, sort_keys=True
@@ -132,16 +132,16 @@ def test_what_may_be_stored_as_it_is_written_is_the_content_to_the_digit(content
 
 @pytest.mark.parametrize("content", [[2**53], {"a": 1.0}, [-0.0], 3.0, [{"b": 10**40}]])
 def test_what_reads_otherwise_may_not(content):
-    assert plain_bytes(content) is None
+    assert plain_text(content) is None
 
 
 @pytest.mark.parametrize("content", ["1.0", [0.1, 10**14], {"a": {"b": [1e16]}}, []])
 def test_what_reads_the_same_may(content):
-    assert plain_bytes(content) == content_bytes(content)
+    assert plain_text(content) == content_text(content)
 
 
 @given(st.dictionaries(st.text("abc_", min_size=1), DIGITS, max_size=4))
 def test_an_object_of_written_parts_is_written_as_a_whole(content):
-    parts = {name: content_bytes(value) for name, value in content.items()}
+    parts = {name: content_text(value) for name, value in content.items()}
 
     assert object_bytes(parts) == content_bytes(content)
