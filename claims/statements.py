@@ -139,11 +139,12 @@ def _source(
 
 def _row(row: Mapping[str, Any]) -> str:
     """Write a row as one object; what is written already stands in it as it is."""
-    rest = {name: value for name, value in row.items() if type(value) is not Written}
-    written = [
-        f',"{name}":{value}' for name, value in row.items() if type(value) is Written
-    ]
-    return f"{_ENCODER.encode(rest)[:-1]}{''.join(written)}}}"
+    written = {name: each for name, each in row.items() if type(each) is Written}
+    if not written:
+        return _ENCODER.encode(row)
+    rest = {name: each for name, each in row.items() if name not in written}
+    parts = [f',"{name}":{each}' for name, each in written.items()]
+    return f"{_ENCODER.encode(rest)[:-1]}{''.join(parts)}}}"
 
 
 def _text(value: Any) -> str:

@@ -10,7 +10,12 @@ from django.db import DataError, connection
 from django.test.utils import CaptureQueriesContext
 from rq.job import Job as RQJob
 
+from audit.actions import Action
+from audit.models import Audit
+from audit.proofs.commitments import opens
+from audit.proofs.contents import content_text
 from claims.statements import insert_returning
+from screening.documents.committed import draft_bytes
 from screening.models import Case, Job, Review
 from screening.registration import RegisteredWorker
 from screening.results import check_result
@@ -63,6 +68,27 @@ def test_a_draft_is_stored_and_copied_to_its_review_letter_by_letter():
     assert review.parent_text == ODD[1]
     assert review.recommendations == []
     assert (review.confidence, review.version, review.acknowledged) == (None, 1, [])
+
+
+@pytest.mark.parametrize("tries", [0, 2])
+@pytest.mark.parametrize(
+    "extra",
+    [0.25, 3.0, -0.0, 2**53 + 1, 1e300, "2.0, not 1.0", {"made": 0, "result": [1.0]}],
+    ids=str,
+)
+def test_a_draft_opens_its_commitment_however_its_numbers_are_written(extra, tries):
+    [job] = claimed(1)
+    job.route = [{"attempt": n, "score": 1.0} for n in range(tries)]
+
+    settled([job], summary=ODD, extra=extra)
+
+    stored = Job.objects.get(pk=job.pk)
+    told = Audit.objects.for_job(job.pk).get(action=Action.JOB_COMPLETED).detail
+    content = draft_bytes(job.pk, vars(stored))
+    assert opens(told["commitment"], content, salt=bytes(stored.salt))
+    assert content_text(stored.result["extra"]) == content_text(extra)
+    assert stored.route[:-1] == job.route
+    assert "tries" in stored.route[-1]
 
 
 def test_a_review_is_due_so_long_after_the_very_end_of_its_job():
