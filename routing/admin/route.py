@@ -206,4 +206,4 @@ def _number(value: Any, form: str, *, digits: int | None = None) -> str:
         return EMPTY
     if not isinstance(value, int | float):
         return str(value)
-    return form.format(value if digits is None else round(value, digits))
+    return form.format(value if digits is None else round(float(value), digits))
