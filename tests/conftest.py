@@ -36,9 +36,10 @@ def looked_at_nothing_yet() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Let rows be made past the services, and end what sessions a thread has kept.
+    """Let rows be made past the services; in the end, see that all sessions have ended.
 
-    These would keep the test database there.
+    Those that a thread has kept, or one's own that takes its time, would keep the test
+    database there.
     """
     from django.db import connection
 
@@ -48,10 +49,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         telling.run(telling.ASK_NOT)
     yield
     if connection.vendor == "postgresql":
-        own = connection.connection
-        servers.end_sessions(
-            connection.settings_dict["NAME"], but=own.info.backend_pid if own else 0
-        )
+        connection.close()
+        servers.end_sessions(connection.settings_dict["NAME"])
 
 
 @pytest.fixture

@@ -66,8 +66,8 @@ def run_sql(statement: str) -> None:
         connection.execute(statement)
 
 
-def end_sessions(database: str, *, but: int = 0) -> None:
-    """Let nobody into a database any more, and end all its sessions but one's own.
+def end_sessions(database: str) -> None:
+    """Let nobody into a database any more, and end all its sessions.
 
     What a killed process or a thread has kept would keep the database there: a session
     is waited for, as it may be writing to a slow disk.
@@ -80,8 +80,8 @@ def end_sessions(database: str, *, but: int = 0) -> None:
         )
         connection.execute(
             "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
-            "WHERE datname = %s AND pid <> %s",
-            [database, but],
+            "WHERE datname = %s",
+            [database],
         )
 
 
