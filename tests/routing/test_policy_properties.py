@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 from hypothesis import given
@@ -55,6 +56,13 @@ tops = st.integers(min_value=1, max_value=6)
 
 def chosen(decision: Decision) -> dict[str, str]:
     return {candidate.name: candidate.reason for candidate in decision.candidates}
+
+
+@given(found=standings, wish=wishes, top=tops)
+def test_what_is_kept_has_whole_numbers_without_a_point(found, wish, top):
+    kept = json.dumps(choose_targets(found, wish, top=top).explain())
+
+    assert not re.search(r"\.0[,}\]]", kept)
 
 
 @given(found=standings, wish=wishes, top=tops)

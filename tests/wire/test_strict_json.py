@@ -82,6 +82,25 @@ def test_a_document_that_all_readers_agree_on_is_read(body, value):
     assert (found, type(found)) == (value, type(value))
 
 
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b"1.0", 1),
+        (b"-0.0", 0),
+        (b"2e2", 200),
+        (b"0.71", 0.71),
+        (b"1e300", 1e300),
+        (b"9007199254740992.0", 2.0**53),
+        (b"9007199254740993", 9007199254740993),
+        (b'{"a": [24.0, "1.0"]}', {"a": [24, "1.0"]}),
+    ],
+)
+def test_whole_numbers_are_whole_where_numbers_are_read_by_value(body, value):
+    found = loads(body, by_value=True)
+
+    assert repr(found) == repr(value)
+
+
 REFUSED: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "Expecting value"),
     "white space": (b"  ", "Expecting value"),

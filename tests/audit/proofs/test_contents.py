@@ -130,12 +130,18 @@ def test_what_may_be_stored_as_it_is_written_is_the_content_to_the_digit(content
         )
 
 
-@pytest.mark.parametrize("content", [[2**53], {"a": 1.0}, [-0.0], 3.0, [{"b": 10**40}]])
+@pytest.mark.parametrize(
+    "content",
+    [[2**53], {"a": 1.0}, [-0.0], 3.0, [{"b": 10**40}], -(2**53), {"a": [1, -(2**60)]}],
+)
 def test_what_reads_otherwise_may_not(content):
     assert plain_text(content) is None
 
 
-@pytest.mark.parametrize("content", ["1.0", [0.1, 10**14], {"a": {"b": [1e16]}}, []])
+@pytest.mark.parametrize(
+    "content",
+    ["1.0", [0.1, 10**14], {"a": {"b": [1e16]}}, [], [6 / 7], 1 / 3, {"a": -1.5e-300}],
+)
 def test_what_reads_the_same_may(content):
     assert plain_text(content) == content_text(content)
 
