@@ -44,7 +44,7 @@ def note_read(event: Event, *, again_after: float = READ_SECONDS) -> None:
     """
     about = (event.clinic, event.case_id, event.job_id)
     note = Note(
-        key=(event.action, event.actor, *about, *sorted(event.detail.items())),
+        key=(event.action, event.actor, *about, *sorted((event.detail or {}).items())),
         event=lambda: event,
         seconds=again_after,
     )

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
@@ -20,10 +21,6 @@ from django.db.models.sql import UpdateQuery
 
 Run = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 """Runs a statement with its parameters, and returns its rows."""
-
-
-class Written(str):
-    """JSON that is written already, for a column of JSON."""
 
 
 def update_returning_ids(
@@ -49,16 +46,20 @@ def update_each_returning(
     constants: dict[str, Any],
     values: Sequence[Mapping[str, Any]],
     returning: str,
+    written: Sequence[str | None] = (),
 ) -> dict[uuid.UUID, Any]:
     """Update each row with values of its own, all in one statement.
 
     The rows are those of ``values`` whose ``keys`` match, among those that ``keys`` and
     ``constants`` of the queryset's model leave. ``constants`` are set on every row;
     `Now` among them is the database's. Returns one column of each by the row's id.
+
+    ``written`` may have, for each of ``values``, the same as the text of an object,
+    which may say more than that: then it is not written again.
     """
     model, connection = rows.model, connections[rows.db]
     names = list(values[0])
-    source = _source(model, names, values, connection)
+    source = _source(model, names, values, connection, written)
     compiler: Any = model.objects.using(rows.db).query.get_compiler(rows.db)
     sets, params = [], []
     for name, constant in constants.items():
@@ -118,7 +119,11 @@ class _Source(NamedTuple):
 
 
 def _source(
-    model: Any, names: Sequence[str], rows: Sequence[Mapping[str, Any]], connection: Any
+    model: Any,
+    names: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    connection: Any,
+    written: Sequence[str | None] = (),
 ) -> _Source:
     if connection.vendor == "postgresql":
         quoted = {name: connection.ops.quote_name(name) for name in names}
@@ -126,7 +131,7 @@ def _source(
         typed = [f"{quoted[n]} {field(n).cast_db_type(connection)}" for n in names]
         return _Source(
             f"json_to_recordset(%s::json) AS v({', '.join(typed)})",
-            [f"[{','.join(map(_row, rows))}]"],
+            [f"[{','.join(_objects(rows, written))}]"],
             {name: f"v.{quoted[name]}" for name in names},
         )
     row = f"({', '.join(['%s'] * len(names))})"
@@ -137,14 +142,11 @@ def _source(
     )
 
 
-def _row(row: Mapping[str, Any]) -> str:
-    """Write a row as one object; what is written already stands in it as it is."""
-    written = {name: each for name, each in row.items() if type(each) is Written}
-    if not written:
-        return _ENCODER.encode(row)
-    rest = {name: each for name, each in row.items() if name not in written}
-    parts = [f',"{name}":{each}' for name, each in written.items()]
-    return f"{_ENCODER.encode(rest)[:-1]}{''.join(parts)}}}"
+def _objects(
+    rows: Sequence[Mapping[str, Any]], written: Sequence[str | None]
+) -> Iterator[str]:
+    for row, text in zip_longest(rows, written):
+        yield _ENCODER.encode(row) if text is None else text
 
 
 def _text(value: Any) -> str:
@@ -164,8 +166,6 @@ def _converted(model: Any, name: str, values: list[Any], connection: Any) -> lis
 
 
 def _prepared(model: Any, name: str, value: Any, connection: Any) -> Any:
-    if type(value) is Written:
-        return str(value)
     return model._meta.get_field(name).get_db_prep_save(value, connection)
 
 

@@ -68,12 +68,14 @@ class WorkQuerySet(models.QuerySet[Any]):
         running = self.filter(pk__in=list(ids), status=Status.RUNNING, worker=worker)
         return set(running.update_returning_ids(lease_until=_lease()))
 
-    def complete(self, values: Sequence[dict[str, Any]]) -> dict[uuid.UUID, datetime]:
+    def complete(
+        self, values: Sequence[dict[str, Any]], *, written: Sequence[str | None] = ()
+    ) -> dict[uuid.UUID, datetime]:
         """End work under the claims that did it; return whose claims held, and when.
 
         One UPDATE for all. Each of ``values`` holds ``id`` and ``attempt``, the fence,
         beside what is stored: a row that is not running under that attempt is left as
-        it is.
+        it is. ``written`` are the same as texts, where they are written already.
         """
         return update_each_returning(
             self.filter(status=Status.RUNNING),
@@ -86,6 +88,7 @@ class WorkQuerySet(models.QuerySet[Any]):
                 "updated_at": Now(),
             },
             values=values,
+            written=written,
             returning="finished_at",
         )
 

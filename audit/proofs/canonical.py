@@ -87,8 +87,11 @@ def _check(value: Any, *, depth: int) -> None:
         if isinstance(value, dict):
             _check_keys(value)
             value = value.values()
+        # Almost all are texts, and a call for each would be most of the time.
+        _check_text("".join([each for each in value if isinstance(each, str)]))
         for each in value:
-            _check(each, depth=depth + 1)
+            if not isinstance(each, str):
+                _check(each, depth=depth + 1)
     elif value is not None:
         raise NotCanonical(f"{type(value).__name__} has no canonical form")
 
@@ -106,9 +109,12 @@ def _check_text(text: str) -> None:
 
 
 def _check_keys(value: dict[Any, Any]) -> None:
-    for key in value:
-        if not isinstance(key, str) or not key.isascii() or "\0" in key:
-            raise NotCanonical("a key is not ASCII text")
+    try:
+        names = "".join(value)
+    except TypeError:
+        names = "\0"
+    if not names.isascii() or "\0" in names:
+        raise NotCanonical("a key is not ASCII text")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ PostgreSQL keeps numbers as decimals and gives ``1e16`` back as a whole number, 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from audit.proofs.canonical import LARGEST_INTEGER
@@ -46,12 +45,6 @@ def plain_text(content: Any) -> str | None:
     """
     written = _ENCODER.encode(content)
     return None if _may_hold_others(written) else written
-
-
-def object_bytes(parts: Mapping[str, str]) -> bytes:
-    """Write an object as `content_bytes` does, of parts that `content_text` has."""
-    named = [f'"{name}":{parts[name]}' for name in sorted(parts)]
-    return f"{{{','.join(named)}}}".encode("ascii")
 
 
 def _may_hold_others(written: str) -> bool:

@@ -7,19 +7,14 @@ then from what is stored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from audit.proofs.commitments import commit
-from audit.proofs.contents import (
-    content_bytes,
-    content_text,
-    object_bytes,
-    plain_text,
-)
+from audit.proofs.contents import content_bytes, plain_text
 
-OF_DRAFT = (
-    *("attempt", "target", "result", "result_problems"),
+OF_ANSWER = (
+    *("target", "result", "result_problems"),
     *("model_id", "model_risk", "rules_risk", "risk"),
 )
 """What is stored of an answer, beside the way that it came."""
@@ -36,33 +31,36 @@ def input_bytes(job_id: UUID, payload: Mapping[str, Any]) -> bytes:
     return content_bytes({"job_id": str(job_id), "submitted": payload})
 
 
-def draft_bytes(
-    job_id: UUID, values: Mapping[str, Any], written: Mapping[str, str] | None = None
-) -> bytes:
+def draft_bytes(job_id: UUID, values: Mapping[str, Any]) -> bytes:
     """Write a draft with how it was made, from what is stored of it.
 
     Of the route it is the last entry: the try that was answered, with the versions of
-    policy and prompt. ``written`` are parts that `plain_parts` has written.
+    policy and prompt.
     """
-    kept = {name: values[name] for name in OF_DRAFT}
-    parts = {"job_id": str(job_id), "made": values["route"][-1:], **kept}
-    known = written or {}
-    return object_bytes(
-        {
-            name: known[name] if name in known else content_text(value)
-            for name, value in parts.items()
-        }
-    )
+    made = {"attempt": values["attempt"], "made": values["route"][-1:]}
+    answer = {name: values[name] for name in OF_ANSWER}
+    return content_bytes({"job_id": str(job_id), **made, **answer})
 
 
-def plain_parts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Write the largest parts of a draft, those of them that can be stored so as well.
+class PlainDraft(NamedTuple):
+    """A draft whose numbers stand by their values, so that it can be stored as it is.
 
-    ``made`` is the route's last entry, in a list; ``result`` the model's answer.
+    ``content`` is what `draft_bytes` writes; ``made`` its list of the one try.
     """
-    parts = {"made": values["route"][-1:], "result": values["result"]}
-    written = {name: plain_text(value) for name, value in parts.items()}
-    return {name: part for name, part in written.items() if part is not None}
+
+    content: str
+    made: str
+
+
+def plain_draft(job_id: UUID, values: Mapping[str, Any]) -> PlainDraft | None:
+    """Write a draft once, to commit to and to store; None if a number may not stand."""
+    made = plain_text(values["route"][-1:])
+    answer = plain_text({name: values[name] for name in OF_ANSWER})
+    if made is None or answer is None:
+        return None
+    # The names of an answer's parts come after these.
+    begin = f'{{"attempt":{values["attempt"]:d},"job_id":"{job_id}","made":{made}'
+    return PlainDraft(f"{begin},{answer[1:]}", made)
 
 
 def saved_bytes(job_id: UUID, values: Mapping[str, Any]) -> bytes:

@@ -18,11 +18,17 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from audit.actions import Action
+from audit.proofs.contents import plain_text
 from audit.services import record, record_beside
-from claims.statements import Written, insert_returning
+from claims.statements import insert_returning
 from routing.errors import TargetsResting, TryAnother, UnusableAnswer
 from routing.spans import about_piece
-from screening.documents.committed import commitment, draft_bytes, plain_parts
+from screening.documents.committed import (
+    PlainDraft,
+    commitment,
+    draft_bytes,
+    plain_draft,
+)
 from screening.events import job_event
 from screening.models import Job, Review
 from screening.outcomes import Outcome, made_by
@@ -79,8 +85,8 @@ def _complete(outcomes: Sequence[Outcome], worker: str) -> list[News]:
     if not outcomes:
         return []
     drafts = [_draft(outcome) for outcome in outcomes]
-    parts = [plain_parts(draft) for draft in drafts]
-    held = Job.objects.complete(list(map(_row, drafts, parts)))
+    plain = [plain_draft(draft["id"], draft) for draft in drafts]
+    held = Job.objects.complete(drafts, written=list(map(_row, drafts, plain)))
     reviews = [
         open_review(outcome, draft["risk"], ended_at=held[outcome.job.pk])
         for outcome, draft in zip(outcomes, drafts, strict=True)
@@ -92,13 +98,11 @@ def _complete(outcomes: Sequence[Outcome], worker: str) -> list[News]:
             Action.JOB_COMPLETED,
             f"worker:{worker}",
             **made_by(outcome),
-            **commitment(
-                draft_bytes(draft["id"], draft, written), salt=outcome.job.salt
-            ),
+            **commitment(_content(draft, written), salt=outcome.job.salt),
         )
         if outcome.job.pk in held
         else job_event(outcome.job, Action.STALE_RESULT_REFUSED, f"worker:{worker}")
-        for outcome, draft, written in zip(outcomes, drafts, parts, strict=True)
+        for outcome, draft, written in zip(outcomes, drafts, plain, strict=True)
     )
     if reviews:
         insert_returning(
@@ -127,14 +131,17 @@ def _draft(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _row(draft: dict[str, Any], parts: Mapping[str, str]) -> dict[str, Any]:
-    """Store of a draft the very text that it is held to, where it is there already."""
-    row = dict(draft)
-    if "result" in parts:
-        row["result"] = Written(parts["result"])
-    if "made" in parts and len(draft["route"]) == 1:
-        row["route"] = Written(parts["made"])
-    return row
+def _row(draft: Mapping[str, Any], plain: PlainDraft | None) -> str | None:
+    """Write a draft's row around the very text that is committed to, if it may be."""
+    if plain is None:
+        return None
+    is_first = len(draft["route"]) == 1
+    route = plain.made if is_first else plain_text(draft["route"])
+    return route and f'{{"id":"{draft["id"]}","route":{route},{plain.content[1:]}'
+
+
+def _content(draft: Mapping[str, Any], plain: PlainDraft | None) -> bytes:
+    return plain.content.encode("ascii") if plain else draft_bytes(draft["id"], draft)
 
 
 def _release_or_fail(outcome: Outcome, worker: str) -> list[News]:

@@ -79,7 +79,7 @@ def without_events() -> Iterator[None]:
         *((each, "record", lambda events: None) for each in (execution, settlement)),
         *((each, "record_beside", run_alone) for each in (submission, settlement)),
         # Then a draft is written with its row, once and as it comes.
-        (settlement, "plain_parts", lambda draft: {}),
+        (settlement, "plain_draft", lambda job_id, draft: None),
     ]
     kept = [getattr(module, name) for module, name, _ in changes]
     for module, name, instead in changes:

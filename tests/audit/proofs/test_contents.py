@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.proofs.contents import content_bytes, content_text, object_bytes, plain_text
+from audit.proofs.contents import content_bytes, content_text, plain_text
 
 JSON = st.recursive(
     st.none()
@@ -144,10 +144,3 @@ def test_what_reads_otherwise_may_not(content):
 )
 def test_what_reads_the_same_may(content):
     assert plain_text(content) == content_text(content)
-
-
-@given(st.dictionaries(st.text("abc_", min_size=1), DIGITS, max_size=4))
-def test_an_object_of_written_parts_is_written_as_a_whole(content):
-    parts = {name: content_text(value) for name, value in content.items()}
-
-    assert object_bytes(parts) == content_bytes(content)
