@@ -85,6 +85,11 @@ class Audit(models.Model):
             models.Index(name="audit_by_case", fields=["clinic", "case_id", "id"]),
             models.Index(name="audit_by_action", fields=["action", "-id"]),
             models.Index(name="audit_by_actor", fields=["actor", "-id"]),
+            models.Index(
+                name="audit_by_request",
+                fields=["request_id", "-id"],
+                condition=~models.Q(request_id=""),
+            ),
         ]
         constraints = [
             models.CheckConstraint(

@@ -9,7 +9,6 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
-from django.db import connection
 from django.db.models import QuerySet
 from django.http import (
     HttpRequest,
@@ -22,7 +21,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.models import Audit
-from audit.pages import EMPTY, ReadOnly, tag
+from audit.pages import EMPTY, ClinicFilter, ReadOnly, tag, values_of
 from routing.admin.readable import readable, since, sizes_of
 from routing.admin.replaying import (
     MOST,
@@ -53,17 +52,6 @@ UNENDED = {
     Task.Status.RUNNING: "Nothing yet. An agent has it.",
     Task.Status.CANCELLED: "Nothing. It was cancelled.",
 }
-CLINICS = """
-    WITH RECURSIVE found(clinic) AS (
-        SELECT MIN(clinic) FROM routing_task
-        UNION ALL
-        SELECT (SELECT MIN(clinic) FROM routing_task WHERE clinic > found.clinic)
-        FROM found WHERE found.clinic IS NOT NULL
-    )
-    SELECT clinic FROM found WHERE clinic IS NOT NULL LIMIT 200
-"""
-"""The clinics that have tasks: one look at the index for each of them."""
-
 FOR_OPERATORS = [
     "public",
     "client",
@@ -122,26 +110,6 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(status=chosen, dead_at__isnull=True)
 
 
-class ClinicFilter(admin.SimpleListFilter):
-    """Filter by the clinics that have tasks, without reading all of them."""
-
-    title = parameter_name = "clinic"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Name the clinics."""
-        with connection.cursor() as cursor:
-            cursor.execute(CLINICS)
-            clinics = [slug for (slug,) in cursor.fetchall()]
-        return [(slug, slug) for slug in model_admin.clinics_of(request, clinics)]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Task]
-    ) -> QuerySet[Task]:
-        """Keep the tasks of the chosen clinic."""
-        chosen = self.value()
-        return queryset.filter(clinic=chosen) if chosen else queryset
-
-
 @admin.register(Task)
 class TaskAdmin(ReadOnly):
     """Tasks, newest first. Dead letters are replayed from here, after a dry run."""
@@ -191,9 +159,9 @@ class TaskAdmin(ReadOnly):
             ("Route", {"fields": ["way"], "classes": ["collapse"]}),
         ]
 
-    def clinics_of(self, request: HttpRequest, clinics: list[str]) -> list[str]:
-        """Say which of the clinics may be chosen from."""
-        return clinics
+    def clinics_of(self, request: HttpRequest) -> list[str]:
+        """List the clinics whose tasks a person may see."""
+        return values_of(Task, "clinic")
 
     def title_of(self, row: Task) -> tuple[str, str]:
         """Name the page after the case, as the clinic knows it."""

@@ -14,6 +14,7 @@ from audit.admin import AuditAdmin
 from audit.models import Audit
 from audit.pages import EMPTY
 from screening.admin.trail_rows import case_url, person_url
+from screening.services.sight import slugs_of
 from screening.services.trail import events_seen_by
 
 admin.site.unregister(Audit)
@@ -31,6 +32,17 @@ class AuditOfClinicAdmin(AuditAdmin):
         """Leave out what is another clinic's, or of a case to be read blind."""
         user: Any = request.user
         return events_seen_by(user, super().get_queryset(request))
+
+    def clinics_of(self, request: HttpRequest) -> list[str]:
+        """Offer the person's clinics, and none to who has the right."""
+        user: Any = request.user
+        own = set(slugs_of(user))
+        if user.has_perm("screening.view_events_of_no_clinic"):
+            own.add("")
+        clinics = super().clinics_of(request)
+        return (
+            clinics if user.is_superuser else [each for each in clinics if each in own]
+        )
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any

@@ -46,9 +46,10 @@ class TaskOfClinicAdmin(TaskAdmin):
             if title != "Result"
         ]
 
-    def clinics_of(self, request: HttpRequest, clinics: list[str]) -> list[str]:
+    def clinics_of(self, request: HttpRequest) -> list[str]:
         """Offer the person's clinics alone."""
         user: Any = request.user
+        clinics = super().clinics_of(request)
         if user.is_superuser:
             return clinics
         own = set(slugs_of(user))

@@ -2,9 +2,9 @@
 
 The services on PostgreSQL in one process, with and without their events, taking turns
 so that whatever else the machine does falls on both. A completion is measured twice:
-the claim and the settling alone, and as a worker does it, with its plan, its call to
-the reference model server on loopback and the rules beside the answer. Sealing is
-beside the work, not in it, and has a figure of its own.
+the claim and the settling alone, and as a worker does it, from taking the job off the
+queue until it is off RQ's lists, with the call to the reference model server on
+loopback. Sealing is beside the work, not in it, and has a figure of its own.
 """
 
 from __future__ import annotations

@@ -29,23 +29,12 @@ from audit.context import recorded
 from audit.keyring import signers
 from audit.models import Audit, Pending
 from audit.sequencer import seal_all
-from routing.circuits import Circuits
-from routing.client import ModelClient
-from routing.configured import endpoint_rules
-from routing.connection import connect
-from routing.directory import Directory
-from routing.services.observation import Tallies, report
 from screening.models import Job, Review
 from screening.results import check_result
 from screening.services import execution, settlement, submission
-from screening.services.execution import (
-    ask_model,
-    claim_jobs,
-    grants_for,
-    plan_job,
-    with_rules,
-)
+from screening.services.execution import claim_jobs
 from screening.services.settlement import settle
+from screening.worker import ScreeningWorker
 from tests.screening.making import outcome
 from tests.telling import ASK, ASK_NOT, run
 
@@ -144,26 +133,26 @@ def settled(ids: list[UUID]) -> None:
     )
 
 
-class Worker:
-    """All that a worker does with jobs between its queue and its commit."""
+class Worker(ScreeningWorker):
+    """A worker that takes and settles when it is told to, all in one thread."""
 
     def __init__(self, concurrency: int) -> None:
-        self.client = ModelClient(connections=concurrency, rules=endpoint_rules())
-        self.directory, self.circuits = Directory(), Circuits(connect())
-        self.tallies = Tallies()
+        super().__init__(concurrency=concurrency)
+        self.calls = self.open()
 
-    def completed(self, ids: list[UUID]) -> None:
-        """Claim jobs, ask the model server about each, and settle them."""
-        jobs = claim_jobs(ids, worker="bench")
-        grants = grants_for(jobs)
-        calls = []
-        for job in jobs:
-            plan = plan_job(job, self.directory, self.circuits, grants=grants)
-            calls.append(self.client.start(ask_model(self.client, job, plan)))
-        outcomes = [call.result() for call in calls]
-        for each in outcomes:
-            report(each.tries, self.circuits, self.tallies)
-        settle([with_rules(each) for each in outcomes], worker="bench")
+    def completed(self) -> None:
+        """Take jobs from the queue, ask the model server about each, and settle them.
+
+        All that is done of it between two looks at the queue is the worker's own.
+        """
+        while len(self.held) < self.concurrency:
+            self.take(self.concurrency - len(self.held))
+        ended = [self.ended.get() for _ in range(self.concurrency)]
+        self._settle([each for each in ended if each is not None])
+
+    def drop(self) -> None:
+        """Take ids from the queue whose jobs are done."""
+        self._pop(self.concurrency)
 
 
 def check(together: int, *, audited: bool, before: int) -> None:
@@ -185,11 +174,10 @@ def main(rounds: int, together: int, warm_up: int) -> dict[str, Any]:
     def one_turn(name: str) -> dict[str, tuple[float, float]]:
         ids: list[UUID] = []
         submitting = measured(lambda: ids.extend(submitted(client, name, 2 * together)))
-        return {
-            "submit": submitting,
-            "settle": measured(lambda: settled(ids[:together])),
-            "complete": measured(lambda: worker.completed(ids[together:])),
-        }
+        settling = measured(lambda: settled(ids[:together]))
+        worker.drop()
+        completing = measured(worker.completed)
+        return {"submit": submitting, "settle": settling, "complete": completing}
 
     pairs: dict[str, list[Any]] = {"submit": [], "settle": [], "complete": []}
     for turn in range(rounds + warm_up):
@@ -209,6 +197,7 @@ def main(rounds: int, together: int, warm_up: int) -> dict[str, Any]:
             for name, each in pairs.items():
                 each.append([spent[False][name], spent[True][name]])
     worker.client.close()
+    worker.close()
     waiting = Pending.objects.count()
     sealing = timed(lambda: seal_all(signers(), seconds=60))
     return {**pairs, "seal": waiting / sealing}

@@ -29,6 +29,7 @@ PAST_SERVICES = {
     "test_api_jobs",
     "test_api_jobs_by_time",
     "test_api_status",
+    "test_audit_events",
     "test_audit_trails",
     "test_commands",
     "test_escalation",
