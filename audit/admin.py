@@ -31,7 +31,7 @@ class AuditAdmin(ReadOnly):
     """Events, newest first. Nobody adds, changes or deletes one by hand."""
 
     list_display = ["occurred_at", "action", "actor", "case_id", "job_id", "attempt"]
-    list_filter = ["action", ClinicFilter]
+    list_filter = [ClinicFilter, "action"]
     paginator = NewestPages
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER  # each would be a count of all the events

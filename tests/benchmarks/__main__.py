@@ -48,6 +48,8 @@ EARLIER = {
     "worklist narrowed, 1 M jobs, ms": ("-", "-"),
     "worklist of signed, 1 M jobs, ms": ("-", "-"),
     "case page, 1 M jobs, ms": ("-", "-"),
+    "audit events, 1 M, ms": ("-", "-"),
+    "audit events of a job, 1 M, ms": ("-", "-"),
     "model server x 1, r/s": ("-", "-"),
     "model server x 4, r/s": ("-", "-"),
     "model server x 16, r/s": ("-", "-"),
@@ -161,6 +163,8 @@ def desk_figures(rounds: int) -> None:
     show("worklist narrowed, 1 M jobs, ms", found["narrowed ms"], bound=150)
     show("worklist of signed, 1 M jobs, ms", found["signed ms"], bound=150)
     show("case page, 1 M jobs, ms", found["case ms"], bound=150)
+    show("audit events, 1 M, ms", found["events ms"], bound=150)
+    show("audit events of a job, 1 M, ms", found["found ms"], bound=150)
 
 
 def modelserver_figures(rounds: int) -> None:

@@ -105,11 +105,14 @@ def desk() -> dict[str, float]:
             "WHERE slug LIKE 'bench-%') ORDER BY due_at LIMIT 1"
         )
         case = f"/admin/screening/review/{pk}/change/"
+        [[job]] = stack.rows(f"SELECT job_id FROM screening_review WHERE id = {pk}")
         pages = {
             "worklist": ("/admin/", LISTED),
             "narrowed": ("/admin/?view=unclaimed&risk=refer&age=24-35", LISTED),
             "signed": ("/admin/?view=signed", LISTED),
             "case": (case, "Risk you sign"),
+            "events": ("/admin/audit/audit/", "The newest 10,000 audit events"),
+            "found": (f"/admin/audit/audit/?q={job}", " found "),
         }
         found = {}
         for name, (path, words) in pages.items():
