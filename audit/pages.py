@@ -99,9 +99,9 @@ class ClinicFilter(admin.SimpleListFilter):
 class InOrder(ChangeList):
     """A list in its own order alone, whatever an address asks for."""
 
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """Return the order of the table."""
-        return list(self.lookup_opts.ordering)
+        return list(self.lookup_opts.ordering or [])
 
 
 class NewestPages(Paginator):
