@@ -153,13 +153,25 @@ def test_a_log_stays_in_its_order(auditor, query):
     assert "sortoptions" not in head
 
 
-def test_the_values_of_a_column_are_listed_once_each_in_their_order(monkeypatch):
+def test_the_values_of_a_column_are_listed_once_each_in_their_order(redis):
     for clinic in ("b", "", "a", "b", "c"):
         happen(clinic=clinic)
 
     assert values_of(Audit, "clinic") == ["", "a", "b", "c"]
-    monkeypatch.setattr(pages, "MOST_VALUES", 2)
-    assert values_of(Audit, "clinic") == ["", "a"]
+
+
+def test_a_clinic_that_is_not_offered_any_more_is_searched(auditor, monkeypatch):
+    monkeypatch.setattr(pages, "MOST_CHOICES", 1)
+    happen(Action.LOGIN_FAILED, clinic="", case_id="")
+    happen()
+
+    found = listed(auditor, "q=case-9")
+    chosen = listed(auditor, "clinic=here")
+
+    assert found.result_count == 1
+    assert {event.clinic for event in chosen.result_list} == {"here"}
+    [clinics] = [each for each in found.filter_specs if each.title == "clinic"]
+    assert [words for _, words in clinics.lookup_choices] == ["No clinic"]
 
 
 def test_a_list_of_nothing_says_so(auditor):
