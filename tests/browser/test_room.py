@@ -96,7 +96,7 @@ WIDEST = """() => {
 @pytest.mark.parametrize("opened", ["worklist"], indirect=True)
 def test_nothing_of_the_worklist_is_cut_off_or_lies_over_another(opened):
     opened.page.evaluate(WIDEST)
-    for width in (1440, 1280, 1279, 1030, 701, 700, 521):
+    for width in (1440, 1280, 1279, 1265, 1264, 1030, 701, 700, 521):
         opened.page.set_viewport_size({"width": width, "height": 900})
 
         assert opened.page.evaluate(CUT) == [], width
